@@ -1,0 +1,1 @@
+"""The servers we run ourselves: PostgreSQL and Apache Kafka on one machine, without Docker or root."""

@@ -1,0 +1,84 @@
+"""Databases and roles of the services: one that migrates and one that runs for each, and what each may touch."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import asyncpg
+
+SERVICES = ("registry", "reporting", "assessment", "notification", "agency")
+Url = Callable[[str, str, str], str]
+"""(database, role, password) → URL."""
+
+# The writing services' role reads everything of its own database, appends by the one function, keeps checkpoints.
+# It can't change tables, and can't update or delete events.
+_RUNS = """
+revoke all on all tables in schema public from {app};
+grant usage on schema public to {app};
+grant select on all tables in schema public to {app};
+grant execute on function append to {app};
+grant insert, update on relay, checkpoint, reference to {app};
+grant insert, delete on parked to {app};
+"""
+_ROUTES = """
+grant insert on heard, feed, disclosed to {app};
+grant insert, delete on access to {app};
+grant update on feed_head to {app};
+"""
+_PROJECTS = """
+revoke all on all tables in schema public from {app}, agency_projector;
+revoke execute on function append from public;
+grant usage on schema public to {app}, agency_projector;
+grant select on entry, child, task, token, look to {app};
+grant insert on look to {app};
+grant select, insert, update, delete on entry, child, task, token to agency_projector;
+grant select on migration, store to agency_projector;
+grant select, insert, update on checkpoint, reference to agency_projector;
+grant select, insert, delete on parked to agency_projector;
+"""
+
+
+def password(secret: str, role: str) -> str:
+    """Return a role's password: it follows from the deployment's secret."""
+    return hmac.digest(secret.encode(), f"role {role}".encode(), hashlib.sha256).hex()
+
+
+def grants(service: str) -> str:
+    """Return the SQL that a service's owner runs after its migrations."""
+    text = _PROJECTS if service == "agency" else _RUNS + (_ROUTES if service == "notification" else "")
+    return text.format(app=f"{service}_app")
+
+
+async def prepare(admin_url: str, secret: str) -> None:
+    """Make roles and databases that don't exist yet; safe to repeat."""
+    connection = await asyncpg.connect(admin_url)
+    try:
+        for service in SERVICES:
+            roles = {f"{service}_owner": "", f"{service}_app": ""}
+            if service == "agency":
+                roles["agency_projector"] = "bypassrls"
+            for role, extra in roles.items():
+                exists = await connection.fetchval("select 1 from pg_roles where rolname = $1", role)
+                verb = "alter" if exists else "create"
+                await connection.execute(
+                    f"{verb} role {role} login {extra} password '{password(secret, role)}'"
+                )
+            if not await connection.fetchval("select 1 from pg_database where datname = $1", service):
+                await connection.execute(f"create database {service} owner {service}_owner")
+            await connection.execute(f"revoke connect on database {service} from public")
+            await connection.execute(f"grant connect on database {service} to {', '.join(roles)}")
+    finally:
+        await connection.close()
+
+
+def urls(service: str, url: Url, secret: str) -> Mapping[str, str]:
+    """Return the service's connections by use: owner, app, and for agency projector."""
+    uses = ["owner", "app", *(["projector"] if service == "agency" else [])]
+    return {use: url(service, f"{service}_{use}", password(secret, f"{service}_{use}")) for use in uses}
+
+
+def migrations(service: str) -> list[Path]:
+    """Return the folders of a service's migrations: the kernel's, then its own."""
+    root = Path(__file__).parents[1] / "services"
+    return [f for f in (root / "kernel" / "migrations", root / service / "migrations") if f.is_dir()]

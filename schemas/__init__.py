@@ -1,0 +1,1 @@
+"""The published language: every event, its fields, who may act and who is shown what."""

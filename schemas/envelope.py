@@ -1,0 +1,80 @@
+"""The wrapper of every event: CloudEvents 1.0, JSON, structured form, with our extension attributes."""
+
+from typing import Any
+
+import msgspec
+
+SPEC = "1.0"
+CONTENT_TYPE = "application/json"
+
+
+class Block(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the envelope says of one sealed block: whose, which class, under which key, and its SHA-256."""
+
+    subject: str
+    role: str
+    """Field of the event that names the subject: child, guardian, reporter …"""
+    data_class: str = msgspec.field(name="class")
+    key: str = ""
+    alg: str = ""
+    sha256: str = ""
+
+
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who did what about whom, when it happened and when it was recorded.
+
+    `data` holds the open fields and, under `sealed`, one entry for each block. (CloudEvents attributes can't be
+    lists, so the list stands inside `data`.) Times are RFC 3339 in UTC. `after` reads "registry:12 reference:3".
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: str
+    recordedat: str
+    actor: str
+    purpose: str
+    orderkey: str
+    correlationid: str
+    data: dict[str, Any]
+    specversion: str = msgspec.field(default="")
+    datacontenttype: str = msgspec.field(default="")
+    onbehalfof: str | None = None
+    authority: str | None = None
+    region: str | None = None
+    policy: str | None = None
+    causationid: str | None = None
+    traceparent: str | None = None
+    after: str | None = None
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The sealed blocks, in the order of the pack."""
+        return msgspec.convert(self.data.get("sealed", []), list[Block])
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Envelope)
+
+
+def encode(envelope: Envelope) -> bytes:
+    """Return the bytes that are stored, published, fed and hashed; nothing encodes them a second time."""
+    return _encoder.encode(envelope)
+
+
+def decode(raw: bytes) -> Envelope:
+    """Read an envelope; attributes that this version doesn't know are passed over."""
+    return _decoder.decode(raw)
+
+
+def after_of(envelope: Envelope) -> dict[str, int]:
+    """Positions in other stores that the writer had seen for this child's partition."""
+    if not envelope.after:
+        return {}
+    return {source: int(seq) for source, seq in (pair.split(":") for pair in envelope.after.split())}
+
+
+def format_after(positions: dict[str, int]) -> str | None:
+    """Write `after`; sources that nothing was seen of are left out."""
+    return " ".join(f"{source}:{seq}" for source, seq in sorted(positions.items()) if seq) or None

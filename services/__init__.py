@@ -1,0 +1,1 @@
+"""Independent services over one kernel; they never import one another."""

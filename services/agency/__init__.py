@@ -1,0 +1,1 @@
+"""The agency service: what each body sees."""

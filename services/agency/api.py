@@ -1,0 +1,94 @@
+"""What an agency asks over HTTP. Nothing is written here but the record of each look."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.agency.reading import Reading
+from services.agency.views import Ledger, Page, Summary, Views, Worklist
+from services.kernel.web import Purpose, Who
+
+AtLeast = Annotated[
+    str | None,
+    Query(
+        description="命令答复中的 token,等待本视图到达该处 · Token of a command's answer: wait until this view has it"
+    ),
+]
+
+ChildPath = Annotated[UUID, Path(description="儿童编号 · Child id")]
+
+
+class Search(BaseModel):
+    """Search by name, by ID number or its last four or six characters, or by both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[
+        str | None,
+        Field(
+            description="姓名、单字或拼音 · Name, characters of it, or pinyin",
+            min_length=1,
+            max_length=60,
+            examples=["小禾"],
+        ),
+    ] = None
+    number: Annotated[
+        str | None,
+        Field(
+            description="身份号码或后四位、后六位 · ID number, or its last four or six",
+            pattern=r"^(\d{3}|\d{5}|\d{17})[\dXx]$",
+        ),
+    ] = None
+
+
+def routes(views: Views, reading: Reading, who: Who) -> APIRouter:
+    """Return the agency's questions."""
+    router = APIRouter(tags=["查询 questions"])
+
+    @router.get("/worklist", summary="待办 · What there is to do")
+    async def worklist(request: Request, x_purpose: Purpose, at_least: AtLeast = None) -> Worklist:  # noqa: ARG001
+        asker = who(request)
+        await reading.wait_for(at_least)
+        return await views.worklist(asker)
+
+    @router.get("/ledger", summary="台账 · The ledger, with filters")
+    async def ledger(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001 - read by who(), named for the documentation
+        region: Annotated[str, Query(pattern=r"^\d{0,12}$", description="区划代码或其前缀 · Region code or its start")] = "",
+        category: Annotated[str | None, Query(description="类别 · Category that holds", max_length=40)] = None,
+        undetermined: Annotated[str | None, Query(description="待定类别 · Category that awaits facts", max_length=40)] = None,
+        sex: Annotated[str | None, Query(description="性别 · Sex", max_length=10)] = None,
+        schooling: Annotated[str | None, Query(description="就学情况 · Schooling", max_length=30)] = None,
+        quality: Annotated[str | None, Query(description="监护类型 · Quality of guardianship", max_length=30)] = None,
+        after: Annotated[UUID | None, Query(description="上页的 next · `next` of the page before")] = None,
+        at_least: AtLeast = None,
+    ) -> Ledger:  # fmt: skip
+        asker = who(request)
+        await reading.wait_for(at_least)
+        wanted = {
+            "region": region, "categories": category, "undetermined": undetermined, "sex": sex,
+            "schooling": schooling, "quality": quality,
+        }  # fmt: skip
+        return await views.ledger(asker, wanted, after)
+
+    @router.post("/search", summary="查找儿童 · Find a child")
+    async def search(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        wanted: Search,
+        at_least: AtLeast = None,
+    ) -> list[Summary]:
+        asker = who(request)
+        await reading.wait_for(at_least)
+        return await views.search(asker, wanted.name, wanted.number.upper() if wanted.number else None)
+
+    @router.get("/children/{child}", summary="儿童档案页 · A child's page")
+    async def page(request: Request, x_purpose: Purpose, child: ChildPath, at_least: AtLeast = None) -> Page:  # noqa: ARG001
+        asker = who(request)
+        await reading.wait_for(at_least)
+        return await views.page(asker, child)
+
+    return router

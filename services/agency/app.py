@@ -1,0 +1,36 @@
+"""Wires the agency service and starts it."""
+
+from pathlib import Path
+
+from services.agency.api import routes
+from services.agency.projector import Projector
+from services.agency.reading import FeedQuestions, Reading
+from services.agency.tokens import SearchTokens
+from services.agency.views import Views
+from services.kernel.bus import FEED
+from services.kernel.database import Database
+from services.kernel.projection import Consumer
+from services.kernel.reference import Reference
+from services.kernel.service import Service, Tools, positions_of, reference_consumer
+from services.kernel.web import application, who_asks
+from services.kernel.world import day_of
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Service:
+    """Return the agency service. `tools.database` writes rows; `readers` is fenced in by row-level security."""
+    reference = Reference()
+    tokens = SearchTokens(tools.keys.search_key)
+    projector = Projector(tools.keys, tools.cipher, tokens)
+    pages = Consumer("agency.pages", (FEED,), tools.database, tools.bus, projector.fold)
+    reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world, pages)
+    who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
+    consumers = [reference_consumer("agency", tools, reference), pages]
+    app = application(
+        "agency", ("单位视图", "Agency: what each body sees"), [routes(Views(reading, reference, tokens), reading, who)],
+        [readers.ping], lambda: positions_of(None, consumers),
+    )  # fmt: skip
+    service = Service("agency", tools, app, None, reference, consumers, [])
+    service.also_close(readers.close)
+    return service

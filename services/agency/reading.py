@@ -1,0 +1,151 @@
+"""Answering an agency: its rows under row-level security, keys that its feed has earned, and the look on record first."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from services.agency.projector import unpack_refs
+from services.kernel.auth import Principal
+from services.kernel.database import Connection, Database
+from services.kernel.errors import NotYet, RecordingDown
+from services.kernel.key_service import KeyService, Pair
+from services.kernel.projection import Consumer
+from services.kernel.sealing import BlockRef, Cipher, Erased, open_refs
+from services.kernel.telemetry import metrics
+from services.kernel.world import World
+
+_WAIT_SECONDS = 10.0
+_LOOK_SECONDS = 0.02
+
+
+class FeedQuestions(Protocol):
+    """What the agency service may ask notification."""
+
+    async def earned(self, agency: UUID, pairs: Iterable[Pair]) -> set[Pair]:
+        """Return those of the pairs that this agency's feed was given."""
+        ...
+
+    async def reached(self, source: str, partition: int, seq: int) -> int | None:
+        """Return the feed's place once the router has passed an event, else None."""
+        ...
+
+
+class _ForAgency:
+    """The keys of one answer: what the feed has earned, and nothing else."""
+
+    def __init__(self, keys: KeyService, earned: set[Pair]) -> None:
+        self._keys = keys
+        self._earned = earned
+
+    def ensure(self, subjects: Iterable[str]) -> None:
+        raise NotImplementedError(subjects)  # an answer makes no keys
+
+    def keys(self, pairs: Iterable[Pair]) -> dict[Pair, bytes]:
+        return self._keys.keys([pair for pair in pairs if pair in self._earned])
+
+
+class Opened(msgspec.Struct):
+    """Fields of one block as shown, or that they were erased."""
+
+    subject: str
+    data_class: str
+    fields: dict[str, Any] | None
+
+
+class Reading:
+    """One agency service's way to answer."""
+
+    def __init__(
+        self,
+        database: Database,
+        feed: FeedQuestions,
+        keys: KeyService,
+        cipher: Cipher,
+        world: World,
+        pages: Consumer,
+    ) -> None:
+        """Answer from these rows, with these keys."""
+        self._database = database
+        self._feed = feed
+        self._keys = keys
+        self._cipher = cipher
+        self._world = world
+        self._pages = pages
+
+    @asynccontextmanager
+    async def rows_of(self, agency: UUID) -> AsyncIterator[Connection]:
+        """Give a transaction in which this agency's rows are all there is."""
+        async with self._database.transaction() as rows:
+            await rows.execute("select set_config('shouwang.agency', $1, true)", str(agency))
+            yield rows
+
+    async def open(self, agency: UUID, blocks: Sequence[BlockRef]) -> list[Opened]:
+        """Open blocks with one question for keys; one that is erased, or not earned, shows no fields."""
+        if not blocks:
+            return []
+        earned = await self._feed.earned(agency, {block.pair for block in blocks})
+        opened = await asyncio.to_thread(open_refs, blocks, _ForAgency(self._keys, earned), self._cipher)
+        return [
+            Opened(b.subject, b.data_class, None if isinstance(fields, Erased) else fields)
+            for b, fields in zip(blocks, opened, strict=True)
+        ]
+
+    async def facts(self, agency: UUID, packed: Sequence[bytes]) -> list[tuple[dict[str, Any], set[str]]]:
+        """Open the facts of many children: (fields, newest last; classes shown) for each."""
+        closed = [unpack_refs(p) for p in packed]
+        opened = iter(await self.open(agency, [b for blocks in closed for b in blocks]))
+        found = []
+        for blocks in closed:
+            fields: dict[str, Any] = {}
+            classes: set[str] = set()
+            for _ in blocks:
+                block = next(opened)
+                classes.add(block.data_class)
+                fields |= block.fields if block.fields is not None else {f"erased.{block.data_class}": True}
+            found.append((fields, classes))
+        return found
+
+    async def record(
+        self, who: Principal, operation: str, children: Iterable[UUID], classes: Iterable[str]
+    ) -> None:
+        """Put a look on record, durably; what can't be recorded is not shown (RecordingDown)."""
+        try:
+            await self._database.fetch(
+                "insert into look (id, at, agency, post, person, purpose, operation, children, classes)"
+                " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                self._world.new_id(), self._world.now(), who.body.id, who.post, who.person, who.purpose, operation,
+                sorted(set(children)), sorted(set(classes)),
+            )  # fmt: skip
+        except Exception as error:
+            raise RecordingDown from error
+        metrics.looks.inc()
+
+    async def looks_at(self, children: Sequence[UUID]) -> Sequence[Any]:
+        """Return the latest hundred looks at these children, newest first."""
+        return await self._database.fetch(
+            "select at, agency, post, purpose, operation, classes from look where children && $1::uuid[]"
+            " order by at desc limit 100",
+            list(children),
+        )
+
+    async def wait_for(self, token: str | None) -> None:
+        """Wait until this view has what a command's answer named. Raises NotYet after ten seconds."""
+        if token is None:
+            return
+        try:
+            source, partition, seq = token.split(".")
+            place, wanted = int(partition), int(seq)
+        except ValueError as error:
+            raise NotYet from error
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                while (feed := await self._feed.reached(source, place, wanted)) is None:
+                    await asyncio.sleep(_LOOK_SECONDS)
+                while self._pages.places.get(("feed", place), 0) < feed:
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError as error:
+            raise NotYet from error

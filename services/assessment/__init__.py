@@ -1,0 +1,1 @@
+"""The assessment service: what is done about it."""

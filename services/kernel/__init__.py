@@ -1,0 +1,1 @@
+"""Not a service: what all of them do the same way."""

@@ -1,0 +1,84 @@
+"""The bus as everybody sees it: records by topic and partition, at least once, in any order that a fault may give."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from services.kernel.store import PARTITIONS
+
+REFERENCE = "reference"
+FEED = "feed"
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One event on its way. `prev` is the seq before it in the same partition of the same source.
+
+    With `prev` a consumer knows exactly what comes next: duplicates, gaps and a wiped, refilled topic are told apart
+    without trusting offsets.
+    """
+
+    source: str
+    partition: int
+    seq: int
+    prev: int
+    store: UUID
+    key: str
+    value: bytes
+    blocks: bytes = b""
+    headers: dict[str, str] = {}
+
+
+def topic_of(source: str) -> str:
+    """Return the topic that carries a source's records."""
+    return f"shouwang.{source}.v1"
+
+
+TOPICS = {
+    topic_of(source): PARTITIONS for source in ("registry", "reporting", "assessment", "notification", FEED)
+} | {topic_of(REFERENCE): 1}
+"""Every topic with its number of partitions; created by infra, never by clients."""
+
+
+class Subscription(Protocol):
+    """One consumer's place on the bus."""
+
+    async def batch(self) -> list[Record]:
+        """Wait for records; an empty list says that nothing came for a while."""
+        ...
+
+    async def rewind(self) -> None:
+        """Start again from the oldest record: the consumer saw a gap that did not close."""
+        ...
+
+    async def close(self) -> None:
+        """Leave."""
+        ...
+
+
+class Bus(Protocol):
+    """What relays publish to and consumers subscribe to."""
+
+    async def identity(self) -> str:
+        """Name this bus: another name means that what was published before is gone."""
+        ...
+
+    async def publish(self, source: str, records: Sequence[Record]) -> None:
+        """Publish in order; returns when all are delivered, raises BusDown at the first failure."""
+        ...
+
+    async def subscribe(self, group: str, sources: Sequence[str]) -> Subscription:
+        """Join a consumer group on these sources, all partitions alike, from the oldest record kept."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...
+
+
+class BusDown(Exception):  # noqa: N818
+    """消息总线暂不可用,已登记的事件不会丢失,恢复后自动续传。
+
+    The bus is away; nothing that was accepted is lost, it goes on by itself.
+    """

@@ -1,0 +1,136 @@
+"""The bus on Apache Kafka: idempotent producer, whole batches a partition, consumers that trust no offset."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+
+from services.kernel.bus import REFERENCE, BusDown, Record, topic_of
+
+_DELIVERY_SECONDS = 30
+_IDLE_MS = 1000
+
+
+def _headers(record: Record) -> list[tuple[str, bytes]]:
+    told = {"seq": str(record.seq), "prev": str(record.prev), "store": str(record.store)} | record.headers
+    return [(name, value.encode()) for name, value in told.items()] + [("sealed", record.blocks)]
+
+
+def _record(source: str, message: Any) -> Record:
+    headers = dict(message.headers)
+    extra = {k: v.decode() for k, v in headers.items() if k not in {"seq", "prev", "store", "sealed"}}
+    return Record(
+        source=source, partition=message.partition, seq=int(headers["seq"]), prev=int(headers["prev"]),
+        store=UUID(headers["store"].decode()), key=(message.key or b"").decode(), value=message.value,
+        blocks=headers.get("sealed", b""), headers=extra,
+    )  # fmt: skip
+
+
+class KafkaBus:
+    """A broker behind `bootstrap`. Topics are made by infra beforehand."""
+
+    def __init__(self, bootstrap: str) -> None:
+        """Connect when first used."""
+        self._bootstrap = bootstrap
+        self._producer: Any = None
+
+    async def identity(self) -> str:
+        """Return the cluster's id: a wiped broker has another."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            await admin.start()
+            return str((await admin.describe_cluster())["cluster_id"])
+        except (KafkaError, OSError) as error:
+            raise BusDown from error
+        finally:
+            await admin.close()
+
+    async def publish(self, source: str, records: Sequence[Record]) -> None:
+        """Send each partition's records as whole batches and wait for every delivery report."""
+        try:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap, enable_idempotence=True, acks="all",
+                    max_batch_size=1 << 20, max_request_size=4 << 20,
+                )  # fmt: skip
+                await producer.start()
+                self._producer = producer
+            by_partition: dict[int, list[Record]] = {}
+            for record in records:
+                by_partition.setdefault(0 if source == REFERENCE else record.partition, []).append(record)
+            async with asyncio.timeout(_DELIVERY_SECONDS):
+                await asyncio.gather(*(self._send(source, p, told) for p, told in by_partition.items()))
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._drop_producer()
+            raise BusDown from error
+
+    async def _send(self, source: str, partition: int, records: list[Record]) -> None:
+        left = list(records)
+        while left:
+            batch = self._producer.create_batch()
+            while left and batch.append(
+                key=left[0].key.encode(), value=left[0].value, timestamp=None, headers=_headers(left[0])
+            ):
+                left.pop(0)
+            batch.close()
+            delivered = await self._producer.send_batch(batch, topic_of(source), partition=partition)
+            await delivered
+
+    async def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                await asyncio.wait_for(producer.stop(), 5)
+            except (KafkaError, OSError, TimeoutError):
+                return
+
+    async def subscribe(self, group: str, sources: Sequence[str]) -> "KafkaSubscription":
+        """Join the group; range assignment gives one member the same partitions of all topics."""
+        consumer = AIOKafkaConsumer(
+            *(topic_of(s) for s in sources), bootstrap_servers=self._bootstrap, group_id=group,
+            enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100,
+            partition_assignment_strategy=(RangePartitionAssignor,), session_timeout_ms=15_000,
+            max_partition_fetch_bytes=4 << 20, metadata_max_age_ms=10_000,
+        )  # fmt: skip
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            await consumer.stop()
+            raise BusDown from error
+        return KafkaSubscription(consumer, {topic_of(s): s for s in sources})
+
+    async def close(self) -> None:
+        """Flush and disconnect."""
+        await self._drop_producer()
+
+
+class KafkaSubscription:
+    """A group member that reads from the oldest record: the checkpoint beside the rows says what is news."""
+
+    def __init__(self, consumer: Any, sources: dict[str, str]) -> None:
+        """Wrap a started consumer."""
+        self._consumer = consumer
+        self._sources = sources
+
+    async def batch(self) -> list[Record]:
+        """Return what came within a second."""
+        try:
+            found = await self._consumer.getmany(timeout_ms=_IDLE_MS, max_records=5000)
+        except (KafkaError, OSError) as error:
+            raise BusDown from error
+        return [_record(self._sources[tp.topic], m) for tp, messages in found.items() for m in messages]
+
+    async def rewind(self) -> None:
+        """Read all of its partitions again from the oldest."""
+        assigned: set[TopicPartition] = self._consumer.assignment()
+        if assigned:
+            await self._consumer.seek_to_beginning(*assigned)
+
+    async def close(self) -> None:
+        """Leave the group."""
+        await self._consumer.stop()

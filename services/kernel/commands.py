@@ -1,0 +1,236 @@
+"""The write path: command, authority, decide, seal, append, answer. A repeat gets its first answer."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.kernel.auth import Principal
+from services.kernel.authority import authority_table, check
+from services.kernel.decider import Command, Context, Decider
+from services.kernel.errors import AlreadyOnFile, KeyReused, NotAllowed, NotFound, Refusal, StaleVersion
+from services.kernel.recording import INTAKE, Circumstances, Planned, Recorder
+from services.kernel.reference import Reference
+from services.kernel.store import REFERENCE_PARTITION, Append, EventStore, Outcome, partition_of
+from services.kernel.telemetry import metrics
+from services.kernel.world import World, day_of
+
+_TRIES = 5
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One event of an answer."""
+
+    id: str
+    type: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did: its events in order, the seq of the first, and the place that readers can wait for."""
+
+    events: list[Told]
+    first_seq: int | None
+    token: str | None
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command with its principal, its idempotency key, and the hash of what it said."""
+
+    command: Command
+    who: Principal
+    key: bytes | None = None
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command decided, before anything is sealed or appended."""
+
+    asked: Asked
+    planned: list[Planned]
+    told: Circumstances
+    claims: list[tuple[bytes, UUID]]
+
+
+class Commands:
+    """All aggregates of one service behind one door."""
+
+    def __init__(
+        self, source: str, store: EventStore, recorder: Recorder, reference: Reference, world: World,
+        deciders: Sequence[Decider[Any]], search_key: bytes,
+        after: Callable[[int], Mapping[str, int]], public: Container[str],
+    ) -> None:  # fmt: skip
+        """Wire the write path of `source`; `after` tells what this service has seen of other stores.
+
+        Commands whose path is not in `public` are issued by reactions alone.
+        """
+        self.source = source
+        self.deciders: dict[type[Command], Decider[Any]] = {
+            c: d for d in deciders for c in d.commands if c.path in public
+        }
+        self._store = store
+        self._recorder = recorder
+        self._reference = reference
+        self._world = world
+        self._secret = search_key
+        self._after = after
+
+    def token(self, *parts: str) -> bytes:
+        """Return the keyed hash of a value: a claim or a search token (HMAC-SHA256)."""
+        return hmac.digest(self._secret, "\x1f".join(parts).encode(), "sha256")
+
+    def asked(self, command: Command, who: Principal, idempotency_key: str, body: bytes) -> Asked:
+        """Bind a command to who asks; the key is kept as an HMAC of principal and key, so it tells nobody."""
+        key = self.token("idempotency", self.source, str(who.post), idempotency_key)
+        return Asked(command, who, key, hashlib.sha256(type(command).path.encode() + b"\0" + body).digest())
+
+    async def handle(self, asked: Asked) -> Answer:
+        """Carry a command out. Raises a Refusal; StoreDown means that the outcome is not known."""
+        name = type(asked.command).path
+        with metrics.command_seconds.labels(name).time():
+            try:
+                answer = await self._handle(asked)
+            except Refusal as refusal:
+                metrics.commands.labels(name, refusal.code).inc()
+                raise
+        metrics.commands.labels(name, "repeated" if answer.repeated else "done").inc()
+        return answer
+
+    async def _handle(self, asked: Asked) -> Answer:
+        for _ in range(_TRIES):
+            try:
+                plan = await self.plan(asked)
+            except Refusal:
+                # What is refused now may be the repeat of what was done: then the first answer holds.
+                if (first := await self._first_answer(asked)) is not None:
+                    return first
+                raise
+            if (answer := await self._append(plan)) is not None:
+                return answer
+        raise StaleVersion
+
+    async def handle_many(self, many: Sequence[Asked]) -> list[Answer | Refusal]:
+        """Carry out independent commands together: keys are made once, appends share their commits."""
+        plans: list[Plan | Refusal] = []
+        for asked in many:
+            try:
+                plans.append(await self.plan(asked))
+            except Refusal as refusal:
+                plans.append(refusal)
+        await self._recorder.prepare(
+            [p.event for plan in plans if isinstance(plan, Plan) for p in plan.planned]
+        )
+        return await asyncio.gather(*(self._carry_out(plan) for plan in plans))
+
+    async def _carry_out(self, plan: "Plan | Refusal") -> Answer | Refusal:
+        try:
+            if isinstance(plan, Refusal):
+                return plan
+            return await self._append(plan) or await self.handle(plan.asked)
+        except Refusal as refusal:
+            return refusal
+
+    async def _append(self, plan: "Plan") -> Answer | None:
+        """Append a plan; None where somebody was faster and it must be decided anew."""
+        if not plan.planned and plan.asked.key is None:
+            return Answer([], None, None)
+        events = await self._recorder.record(plan.planned, plan.told)
+        told = self.told(plan.planned)
+        outcome = await self._store.append(
+            Append(events, plan.asked.key, plan.asked.body, msgspec.json.encode(told), plan.claims)
+        )
+        match outcome.kind:
+            case "appended":
+                return Answer(
+                    told, outcome.first_seq if events else None, self._token(told, outcome.first_seq)
+                )
+            case "repeated":
+                return self._repeat(plan.asked, outcome)
+            case "claimed":
+                raise AlreadyOnFile(child=str(outcome.holder))
+        return None
+
+    async def plan(self, asked: Asked) -> "Plan":
+        """Load, authorise and decide, without appending: what a dry run stops at."""
+        decider = self.deciders[type(asked.command)]
+        parts = list(asked.command.each(self._world.new_id))
+        stored = await self._store.read([stream for stream, _ in parts])
+        planned: list[Planned] = []
+        claims: list[tuple[bytes, UUID]] = []
+        for stream, part in parts:
+            mine = [s for s in stored if s.stream == stream]
+            state = decider.fold(self._recorder.read(mine))
+            scope = decider.scope_of(part, state)
+            self._check(asked, scope, exists=bool(mine))
+            context = self.context(asked.who, scope.get("region"))
+            policy = context.pack.name if context.pack else None
+            for event in decider.decide(part, state, context):
+                version = len(mine) + 1 + sum(p.stream == stream for p in planned)
+                planned.append(Planned(event, stream, version, self._world.new_id(), policy))
+                claims += [(self.token(kind), holder) for kind, holder in decider.claims(event, state)]
+        hidden = asked.command.intake
+        told = Circumstances(
+            actor=INTAKE if hidden else str(asked.who.post),
+            on_behalf_of=None if hidden else str(asked.who.body.id),
+            purpose="report" if hidden else asked.who.purpose,
+            correlation=self._world.new_id(), occurred=asked.command.occurred_at, after=self._seen,
+        )  # fmt: skip
+        return Plan(asked, planned, told, claims)
+
+    @staticmethod
+    def _check(asked: Asked, scope: dict[str, Any], *, exists: bool) -> None:
+        """Ask the authority table; to a body whose kind may, somebody else's file doesn't exist (NotFound)."""
+        name = type(asked.command).path
+        try:
+            check(name, asked.who, **scope)
+        except NotAllowed:
+            if exists and any(asked.who.kind in rule.bodies for rule in authority_table().get(name, ())):
+                raise NotFound from None
+            raise
+
+    def _seen(self, partition: int) -> dict[str, int]:
+        return {"reference": self._reference.seq, **self._after(partition)}
+
+    def context(self, who: Principal, region: str | None) -> Context:
+        """Return what a decision of this principal is told."""
+        now = self._world.now()
+        reference = self._reference
+        pack = reference.find_pack(region or who.body.region, day_of(now))
+        return Context(
+            now=now, new_id=self._world.new_id, pack=pack, body=who.body.id, body_kind=who.kind, post=who.post,
+            find_body=reference.find_body_id,
+        )  # fmt: skip
+
+    @staticmethod
+    def told(planned: Sequence[Planned]) -> list[Told]:
+        """Return what an answer says of events."""
+        return [Told(str(p.id), p.event.type, str(getattr(p.event, p.event.subject))) for p in planned]
+
+    async def _first_answer(self, asked: Asked) -> Answer | None:
+        rows = await self._store.database.fetch(
+            "select first_seq, body, answer from command where key = $1", asked.key
+        )
+        return self._repeat(asked, Outcome("repeated", *rows[0])) if rows else None
+
+    def _repeat(self, asked: Asked, outcome: Outcome) -> Answer:
+        if outcome.body != asked.body:
+            raise KeyReused
+        told = msgspec.json.decode(outcome.answer or b"[]", type=list[Told])
+        return Answer(told, outcome.first_seq, self._token(told, outcome.first_seq), repeated=True)
+
+    def _token(self, told: list[Told], first_seq: int | None) -> str | None:
+        """Return the place that a reader may wait for: service, partition and seq of the last event."""
+        if not told or first_seq is None:
+            return None
+        last = told[-1]
+        partition = REFERENCE_PARTITION if last.type.startswith("reference.") else partition_of(last.subject)
+        return f"{self.source}.{partition}.{first_seq + len(told) - 1}"

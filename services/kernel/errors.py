@@ -1,0 +1,122 @@
+"""Refusals: each has a name, a status and a sentence in Chinese and English that says what to do."""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an accident
+    """请求被拒绝。 · The request was refused."""
+
+    status: ClassVar[int] = 422
+
+    def __init__(self, **facts: Any) -> None:
+        """Keep the facts that help the caller: codes, positions, field names; never personal data."""
+        super().__init__(type(self).__name__)
+        self.facts = facts
+
+    @property
+    def code(self) -> str:
+        """The class name in kebab case: what programs compare."""
+        name = type(self).__name__
+        return "".join(f"-{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+    @property
+    def sentences(self) -> tuple[str, str]:
+        """Message in (zh, en)."""
+        zh, _, en = " ".join((type(self).__doc__ or "").split()).partition(" · ")
+        return zh, en
+
+
+class BadInput(Refusal):
+    """请求内容不符合要求,请按所列字段改正后重发。 · The request doesn't fit: mend the fields listed and send it again."""
+
+    status = 422
+
+
+class NotJson(Refusal):
+    """请求体应为 JSON(application/json)。 · The body must be JSON (application/json)."""
+
+    status = 415
+
+
+class WrongMethod(Refusal):
+    """此地址不支持该方法,请见接口文档。 · This address doesn't take that method: see the API page."""
+
+    status = 405
+
+
+class TooLarge(Refusal):
+    """请求过大,请缩小或分批。 · The request is too large: make it smaller or split it."""
+
+    status = 413
+
+
+class NotSignedIn(Refusal):
+    """未登录或登录已失效,请重新登录并带上 Authorization: Bearer 令牌。 · Not signed in, or the token is forged or expired: sign in again and send Authorization: Bearer."""  # noqa: E501
+
+    status = 401
+
+
+class PurposeMissing(Refusal):
+    """请在 X-Purpose 头中写明查询或办理事由(编码)。 · Say what it is for in the header X-Purpose (a code)."""
+
+    status = 400
+
+
+class KeyMissing(Refusal):
+    """请在 Idempotency-Key 头中给出本次操作的唯一编号,重试时用同一编号。 · Send a unique Idempotency-Key, the same again on a retry."""  # noqa: E501
+
+    status = 400
+
+
+class KeyReused(Refusal):
+    """同一 Idempotency-Key 已用于另一内容,请换新编号。 · This Idempotency-Key was used with another body: take a new one."""
+
+    status = 422
+
+
+class NotAllowed(Refusal):
+    """贵单位或岗位无权办理此事项。 · Your body or post may not do this."""
+
+    status = 403
+
+
+class NotFound(Refusal):
+    """未找到,或贵单位无权知悉。 · Not found, or not for your body to know."""
+
+    status = 404
+
+
+class StaleVersion(Refusal):
+    """该档案刚被他人修改,请重新读取后再办理。 · Someone changed this file meanwhile: read it again, then decide."""
+
+    status = 409
+
+
+class AlreadyOnFile(Refusal):
+    """该儿童已有档案(一人一档),请更新原档案。 · This child has a file already (one child, one file): update that one."""
+
+    status = 409
+
+
+class StoreDown(Refusal):
+    """数据库暂不可用,本次操作未受理、未登记,请稍后重试。 · The database is away. Nothing was entered: try again soon."""
+
+    status = 503
+
+
+class OutcomeUnknown(StoreDown):
+    """数据库在登记时中断,结果未确认:请用同一 Idempotency-Key 重试,不会重复登记。 · The database went away while this was entered: retry with the same Idempotency-Key, nothing is entered twice."""  # noqa: E501
+
+    status = 503
+
+
+class RecordingDown(Refusal):
+    """查阅记录无法写入,因此不能显示内容,请稍后重试。 · The look can't be recorded, so nothing is shown: try again soon."""
+
+    status = 503
+
+
+class NotYet(Refusal):
+    """数据尚未到达本视图,请稍后重试。 · This view has not caught up yet: try again soon."""
+
+    status = 503

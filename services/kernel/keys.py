@@ -1,0 +1,150 @@
+"""The key ring: one master a person, wrapped; one act on it makes all that is sealed about them dark."""
+
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from schemas.fields import DataClass
+from services.kernel.key_service import Pair
+from services.kernel.world import World
+
+CLASSES = [c.value for c in DataClass if c is not DataClass.OPEN]
+_SALT = 16
+_CACHED = 50_000
+_CACHE_SECONDS = 30.0
+
+
+class WrongPassphrase(Exception):  # noqa: N818
+    """密钥环口令不对,无法打开。 · The passphrase doesn't open this key ring: set the right one."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    keys: dict[str, bytes]
+    read_at: float
+
+
+class KeyRing:
+    """A SQLite file apart from the cluster, so that no backup of the cluster can bring a key back.
+
+    Each row holds a subject's master, wrapped with AES-256-GCM under a key made from the passphrase by scrypt, and
+    one salt a class: class keys follow by HKDF-SHA256, so one class can be erased by its salt alone. Looked-up keys
+    stay in memory for 30 s at most: an erasure by another process is felt after that.
+    """
+
+    def __init__(self, path: Path, passphrase: str, world: World) -> None:
+        """Open or create the ring. Raises WrongPassphrase."""
+        self._world = world
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        path.chmod(0o600)
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=full")
+        self._db.execute("pragma secure_delete=on")
+        self._db.executescript(
+            "create table if not exists meta (name text primary key, value blob not null);"
+            "create table if not exists ring (subject text primary key, state text not null,"
+            " master blob, salts blob) without rowid;"
+        )
+        self._wrap = AESGCM(self._kek(passphrase))
+        self.search_key = self._secret("search")
+        """Key of search tokens and identity claims: HMAC-SHA256."""
+
+    def _kek(self, passphrase: str) -> bytes:
+        row = self._db.execute("select value from meta where name = 'salt'").fetchone()
+        if row is None:
+            self._db.execute("insert or ignore into meta values ('salt', ?)", (self._world.secret(_SALT),))
+            row = self._db.execute("select value from meta where name = 'salt'").fetchone()
+        return Scrypt(salt=row[0], length=32, n=2**14, r=8, p=1).derive(passphrase.encode())
+
+    def _secret(self, name: str) -> bytes:
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        if row is None:
+            nonce = self._world.secret(12)
+            wrapped = nonce + self._wrap.encrypt(nonce, self._world.secret(32), name.encode())
+            self._db.execute("insert or ignore into meta values (?, ?)", (name, wrapped))
+            row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        try:
+            return self._wrap.decrypt(row[0][:12], row[0][12:], name.encode())
+        except Exception as error:
+            raise WrongPassphrase from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def ensure(self, subjects: Iterable[str]) -> None:
+        """Give every subject without a row a new master; one durable transaction for all of them."""
+        with self._lock:
+            missing = [s for s in dict.fromkeys(subjects) if s not in self._cache]
+            known = {row[0] for row in self._rows(missing, "subject")}
+            fresh = []
+            for subject in missing:
+                if subject not in known:
+                    nonce = self._world.secret(12)
+                    master = nonce + self._wrap.encrypt(nonce, self._world.secret(32), subject.encode())
+                    fresh.append((subject, master, self._world.secret(_SALT * len(CLASSES))))
+            if fresh:
+                self._db.execute("begin immediate")
+                self._db.executemany("insert or ignore into ring values (?, 'active', ?, ?)", fresh)
+                self._db.execute("commit")
+
+    def keys(self, pairs: Iterable[Pair]) -> dict[Pair, bytes]:
+        """Return the class keys of these pairs; erased and unknown ones are absent."""
+        wanted = list(pairs)
+        fresh_after = time.monotonic() - _CACHE_SECONDS
+        with self._lock:
+            missing = [
+                s for s in {s for s, _ in wanted}
+                if s not in self._cache or self._cache[s].read_at < fresh_after
+            ]  # fmt: skip
+            read_at = time.monotonic()
+            for subject in missing:
+                self._cache.pop(subject, None)
+            for subject, master, salts in self._rows(missing, "subject, master, salts"):
+                self._cache[subject] = _Entry(self._class_keys(subject, master, salts), read_at)
+            found = {
+                (s, c): entry.keys[c] for s, c in wanted if (entry := self._cache.get(s)) and c in entry.keys
+            }
+            while len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        return found
+
+    def erase(self, subject: str) -> None:
+        """Destroy a subject's key: the master and all salts. Nothing brings it back."""
+        with self._lock:
+            self._db.execute(
+                "update ring set state = 'erased', master = null, salts = null where subject = ?", (subject,)
+            )
+            self._db.execute("pragma wal_checkpoint(truncate)")
+            self._cache.pop(subject, None)
+
+    def _rows(self, subjects: list[str], columns: str) -> list[tuple[str, bytes, bytes]]:
+        rows: list[tuple[str, bytes, bytes]] = []
+        for start in range(0, len(subjects), 500):
+            part = subjects[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows += self._db.execute(
+                f"select {columns} from ring where subject in ({marks})", part
+            ).fetchall()
+        return rows
+
+    def _class_keys(self, subject: str, master: bytes | None, salts: bytes | None) -> dict[str, bytes]:
+        if master is None or salts is None:
+            return {}
+        secret = self._wrap.decrypt(master[:12], master[12:], subject.encode())
+        return {
+            name: HKDF(hashes.SHA256(), 32, salts[i * _SALT : (i + 1) * _SALT], name.encode()).derive(secret)
+            for i, name in enumerate(CLASSES)
+            if any(salts[i * _SALT : (i + 1) * _SALT])
+        }

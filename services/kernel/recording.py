@@ -1,0 +1,112 @@
+"""From a decided event to stored bytes and back: envelope, sealing, opening. The only place that does either."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from schemas.catalogue import EVENTS
+from schemas.envelope import CONTENT_TYPE, SPEC, Envelope, decode, encode, format_after
+from schemas.event import Event
+from services.kernel.key_service import KeyService
+from services.kernel.sealing import Cipher, Erased, needed, open_refs, refs, seal
+from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
+from services.kernel.world import World
+
+INTAKE = "intake"
+"""The actor of a report: who filed it stands in the reporter block alone (PRV-01)."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the envelope says beside the fact: who, for whom, what for, since when, because of what."""
+
+    actor: str
+    purpose: str
+    correlation: UUID
+    occurred: datetime | None = None
+    on_behalf_of: str | None = None
+    causation: str | None = None
+    after: Callable[[int], Mapping[str, int]] = lambda _partition: {}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A decided event with its place in its stream."""
+
+    event: Event
+    stream: UUID
+    version: int
+    id: UUID
+    policy: str | None = None
+    """The pack under which it was decided."""
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with microseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Recorder:
+    """Seals and wraps on the way in, opens and types on the way out."""
+
+    def __init__(self, source: str, keys: KeyService, cipher: Cipher, world: World) -> None:
+        """Record for the service `source`."""
+        self._source = source
+        self._keys = keys
+        self._cipher = cipher
+        self._world = world
+
+    async def prepare(self, events: Sequence[Event]) -> None:
+        """Make the keys of many events at once, durable: `record` then finds them."""
+        subjects = {subject for event in events for subject, _ in needed(event)}
+        if subjects:
+            await asyncio.to_thread(self._keys.ensure, subjects)
+
+    async def record(self, planned: Sequence[Planned], told: Circumstances) -> list[NewEvent]:
+        """Return the events ready to append. Keys are durable before the first append that uses them."""
+        pairs = [pair for p in planned for pair in needed(p.event)]
+        keys: dict[tuple[str, str], bytes] = {}
+        if pairs:
+            keys = self._keys.keys(pairs)
+            if len(keys) < len(set(pairs)):
+                await self.prepare([p.event for p in planned])
+                keys = self._keys.keys(pairs)
+        now = self._world.now()
+        return [self._wrap(p, told, now, keys) for p in planned]
+
+    def _wrap(
+        self, p: Planned, told: Circumstances, now: datetime, keys: dict[tuple[str, str], bytes]
+    ) -> NewEvent:
+        data, blocks = seal(p.event, str(p.id), keys, self._cipher)
+        subject = str(data[p.event.subject])
+        reference = p.event.type.startswith("reference.")
+        orderkey = "reference" if reference else subject
+        partition = REFERENCE_PARTITION if reference else partition_of(orderkey)
+        envelope = Envelope(
+            specversion=SPEC, id=str(p.id), type=p.event.type, source=f"/{self._source}", subject=subject,
+            time=stamp(told.occurred or now), recordedat=stamp(now), datacontenttype=CONTENT_TYPE,
+            actor=told.actor, onbehalfof=told.on_behalf_of, purpose=told.purpose, region=data.get("region"),
+            policy=p.policy, orderkey=orderkey, correlationid=str(told.correlation), causationid=told.causation,
+            after=format_after(dict(told.after(partition))), data=data,
+        )  # fmt: skip
+        return NewEvent(
+            p.id, p.stream, p.version, p.event.type, orderkey, partition, now, encode(envelope), blocks
+        )
+
+    def read(self, stored: Iterable[Stored]) -> list[Event]:
+        """Return typed events, with one look-up of keys; a field that was erased is absent."""
+        decoded = [(decode(s.envelope), s.blocks) for s in stored]
+        closed = [(i, ref) for i, (envelope, blocks) in enumerate(decoded) for ref in refs(envelope, blocks)]
+        opened: dict[int, dict[str, Any]] = {}
+        for (i, _), fields in zip(
+            closed, open_refs([r for _, r in closed], self._keys, self._cipher), strict=True
+        ):
+            if not isinstance(fields, Erased):
+                opened.setdefault(i, {}).update(fields)
+        return [
+            EVENTS[envelope.type].read({**envelope.data, **opened.get(i, {})})
+            for i, (envelope, _) in enumerate(decoded)
+        ]

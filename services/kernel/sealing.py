@@ -1,0 +1,183 @@
+"""Sealed blocks: fields of one class about one person, encrypted together, beside an envelope that names them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from schemas.envelope import Block, Envelope
+from schemas.event import Event, parts_of
+from schemas.fields import DataClass
+from services.kernel.key_service import KeyService, Pair
+from services.kernel.world import World
+
+_STEP = 64
+_json = msgspec.json.Encoder()
+
+
+class Cipher(Protocol):
+    """One suite. `alg` is written into every block's description."""
+
+    alg: str
+
+    def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+        """Return the block."""
+        ...
+
+    def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
+        """Return the plaintext; raises InvalidTag where block, key or binding are not right."""
+        ...
+
+
+class AesGcm:
+    """AES-256-GCM; a block is nonce (12 bytes), ciphertext, tag (16 bytes)."""
+
+    alg = "A256GCM"
+
+    def __init__(self, world: World) -> None:
+        """Take nonces from `world`."""
+        self._world = world
+
+    def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+        """Return nonce and ciphertext."""
+        nonce = self._world.secret(12)
+        return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+
+    def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
+        """Return the plaintext."""
+        return AESGCM(key).decrypt(block[:12], block[12:], bound_to)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What a reader sees where a key was destroyed. Never an exception."""
+
+    subject: str
+    data_class: str
+
+
+@dataclass(frozen=True)
+class BlockRef:
+    """A closed block together with what it takes to open it."""
+
+    event: str
+    subject: str
+    role: str
+    data_class: str
+    body: bytes
+
+    @property
+    def pair(self) -> Pair:
+        """What key opens it."""
+        return self.subject, self.data_class
+
+
+def _bound_to(event: str, subject: str, data_class: str) -> bytes:
+    return f"{event}|{subject}|{data_class}".encode()
+
+
+def seal(
+    event: Event, event_id: str, keys: dict[Pair, bytes], cipher: Cipher
+) -> tuple[dict[str, Any], bytes]:
+    """Split an event into (`data` for its envelope, the pack of its blocks).
+
+    Plaintext is padded with blanks to steps of 64 bytes, so that a block's length says little; a class that the event
+    pads to a fixed size says nothing. Raises KeyError where a key is missing: never seals under nothing.
+    """
+    opened, sealed = event.split()
+    roles = {part.data_class: part.subject for part in parts_of(type(event))}
+    described, bodies = [], []
+    for (subject, data_class), fields in sealed.items():
+        role = next(
+            (p.subject for p in parts_of(type(event)) if p.name in fields and p.data_class is data_class),
+            roles[data_class],
+        )
+        plain = _json.encode(fields)
+        size = event.pad.get(data_class.value) or -(-len(plain) // _STEP) * _STEP
+        if len(plain) > size:
+            message = f"{event.type}: class {data_class} outgrew the size that hides its length"
+            raise ValueError(message)
+        body = cipher.encrypt(
+            keys[subject, data_class.value],
+            plain.ljust(size),
+            _bound_to(event_id, subject, data_class.value),
+        )
+        described.append(
+            Block(
+                subject=subject,
+                role=role,
+                data_class=data_class.value,
+                key=f"{subject}:1",
+                alg=cipher.alg,
+                sha256=hashlib.sha256(body).hexdigest(),
+            )
+        )
+        bodies.append(body)
+    if described:
+        opened["sealed"] = msgspec.to_builtins(described)
+    return opened, pack(bodies)
+
+
+def needed(event: Event) -> list[Pair]:
+    """List the keys that sealing this event takes."""
+    return [(subject, data_class.value) for subject, data_class in event.split()[1]]
+
+
+def pack(bodies: Sequence[bytes | None]) -> bytes:
+    """Put blocks into one value, in the order of the envelope's list; a block left out is nil."""
+    return msgspec.msgpack.encode(bodies)
+
+
+def unpack(packed: bytes | None) -> list[bytes | None]:
+    """Return the blocks in order, None where one was left out."""
+    return msgspec.msgpack.decode(packed, type=list[bytes | None]) if packed else []
+
+
+def redact(packed: bytes, shown: Iterable[int]) -> bytes:
+    """Leave out all blocks but those at the places `shown`. The envelope's bytes stay as they are."""
+    keep = set(shown)
+    return pack([body if i in keep else None for i, body in enumerate(unpack(packed))])
+
+
+def refs(
+    envelope: Envelope, packed: bytes | None, only: Callable[[Block], bool] = lambda _: True
+) -> list[BlockRef]:
+    """Return the blocks that are here, closed."""
+    return [
+        BlockRef(envelope.id, block.subject, block.role, block.data_class, body)
+        for block, body in zip(envelope.blocks, unpack(packed), strict=False)
+        if body is not None and only(block)
+    ]
+
+
+def open_refs(blocks: Sequence[BlockRef], keys: KeyService, cipher: Cipher) -> list[dict[str, Any] | Erased]:
+    """Open blocks, with one look-up of keys for all of them. A block that was tampered with raises InvalidTag."""
+    have = keys.keys({block.pair for block in blocks})
+    opened: list[dict[str, Any] | Erased] = []
+    for block in blocks:
+        key = have.get(block.pair)
+        if key is None:
+            opened.append(Erased(block.subject, block.data_class))
+            continue
+        plain = cipher.decrypt(key, block.body, _bound_to(block.event, block.subject, block.data_class))
+        opened.append(msgspec.json.decode(plain))
+    return opened
+
+
+def fields_of(envelope: Envelope, packed: bytes | None, keys: KeyService, cipher: Cipher) -> dict[str, Any]:
+    """Return all fields of an event that can be had here: the open ones and those of blocks that open."""
+    fields = {k: v for k, v in envelope.data.items() if k != "sealed"}
+    for block in open_refs(refs(envelope, packed), keys, cipher):
+        if not isinstance(block, Erased):
+            fields.update(block)
+    return fields
+
+
+__all__ = [
+    "AesGcm", "BlockRef", "Cipher", "DataClass", "Erased", "InvalidTag", "fields_of", "needed", "open_refs", "pack",
+    "redact", "refs", "seal", "unpack",
+]  # fmt: skip

@@ -1,0 +1,41 @@
+"""The base of every service's settings: read once, frozen; outside development a default secret stops the start."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_SECRET = "only-for-development"  # noqa: S105 - refused outside development
+
+
+class Settings(BaseSettings):
+    """What every service needs to be told, by environment variables that begin with SHOUWANG_."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOUWANG_", frozen=True)
+
+    environment: Literal["development", "production"] = "development"
+    database_url: str = ""
+    """The application role's connection; it can't change tables, nor update or delete events."""
+    owner_url: str = ""
+    """The migrating role's connection, used at start alone; empty where migrations run apart."""
+    projector_url: str = ""
+    """The agency service's second connection: writes rows of all agencies; readers don't get it."""
+    kafka: str = "127.0.0.1:9092"
+    key_ring: Path = Path("keys.sqlite")
+    key_passphrase: str = DEFAULT_SECRET
+    token_secret: str = DEFAULT_SECRET
+    service_secret: str = DEFAULT_SECRET
+    """Shown by services to one another on internal questions."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    notification_url: str = "http://127.0.0.1:8004"
+
+    @model_validator(mode="after")
+    def _no_default_secret_outside_development(self) -> Self:
+        if self.environment == "production":
+            for name in ("key_passphrase", "token_secret", "service_secret"):
+                if getattr(self, name) == DEFAULT_SECRET:
+                    message = f"生产环境必须设置 SHOUWANG_{name.upper()} · set SHOUWANG_{name.upper()} outside development"
+                    raise ValueError(message)
+        return self

@@ -1,0 +1,253 @@
+"""FastAPI made our way: commands become routes from their declaration, refusals become problem+json once."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from services.kernel.auth import Principal, Tokens, principal_of
+from services.kernel.commands import Answer, Commands
+from services.kernel.decider import Command
+from services.kernel.errors import (
+    BadInput,
+    KeyMissing,
+    NotFound,
+    NotJson,
+    PurposeMissing,
+    Refusal,
+    TooLarge,
+    WrongMethod,
+)
+from services.kernel.problems import FieldProblem, Problem, field_problems, on_accident, on_refusal, problem
+from services.kernel.reference import Reference
+from services.kernel.telemetry import metrics
+
+_OPEN_DOORS = ("/health/", "/metrics", "/positions", "/dev/")
+MOST_BYTES = 256 * 1024
+_POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+"""The API page alone has scripts: those of this origin, and the few lines that start it."""
+Who = Callable[[Request], Principal]
+_HEADERS: list[dict[str, Any]] = [
+    {
+        "name": "X-Purpose", "in": "header", "required": True,
+        "schema": {"type": "string", "pattern": "^[a-z0-9-]{2,40}$"},
+        "description": "事由(编码) · What it is for, a code", "example": "case-work",
+    },
+    {
+        "name": "Idempotency-Key", "in": "header", "required": True,
+        "schema": {"type": "string", "minLength": 8, "maxLength": 200},
+        "description": "本次操作的唯一编号,重试时不变 · Unique for this act, the same on a retry",
+        "example": "7d1f0a5e-6c1b-4c7a-9c3f-0d1c1f6f8a11",
+    },
+]  # fmt: skip
+
+
+class EventTold(BaseModel):
+    """One event that a command made."""
+
+    id: str = Field(description="事件编号 · Id of the event")
+    type: str = Field(description="事件类型 · Type of the event")
+    subject: str = Field(description="所涉对象 · What it is about")
+    seq: int = Field(description="在本服务中的序号 · Its place in this service's log")
+
+
+class Done(BaseModel):
+    """What a command did. No events: it was so already."""
+
+    events: list[EventTold] = Field(description="产生的事件 · Events made, in order")
+    token: str | None = Field(description="读者可据此等待 · Place that a reader may wait for (`at_least`)")
+    repeated: bool = Field(description="是否为重复请求的首次答复 · True where this is the first answer again")
+
+
+def done(answer: Answer) -> Done:
+    """Return an answer as the API shows it."""
+    first = answer.first_seq or 0
+    told = [
+        EventTold(id=e.id, type=e.type, subject=e.subject, seq=first + i) for i, e in enumerate(answer.events)
+    ]
+    return Done(events=told, token=answer.token, repeated=answer.repeated)
+
+
+def who_asks(tokens: Tokens, reference: Reference, today: Callable[[], date]) -> Who:
+    """Return the function that finds out who asks, from post and purpose. Raises NotSignedIn, PurposeMissing."""
+
+    def find(request: Request) -> Principal:
+        person, post = tokens.check(request.headers.get("authorization"))
+        purpose = request.headers.get("x-purpose", "")
+        if not 2 <= len(purpose) <= 40 or not purpose.replace("-", "").isalnum() or not purpose.isascii():
+            raise PurposeMissing
+        return principal_of(person, post, purpose, reference, today())
+
+    return find
+
+
+async def body_of(request: Request, most: int = MOST_BYTES) -> bytes:
+    """Read a body of at most `most` bytes; a declared length that lies is found out on the way."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise TooLarge(most_bytes=most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def parse(model: type[Command], body: bytes) -> Command:
+    """Read a command strictly; raises BadInput that lists every field that doesn't fit."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise BadInput(fields=field_problems(error)) from error
+
+
+def command_routes(commands: Commands, who: Who) -> APIRouter:
+    """Make one route a command: `POST /<service>/<path>`. Nothing is written twice."""
+    router = APIRouter()
+    for model in commands.deciders:
+        _command_route(router, model, commands, who)
+    return router
+
+
+def _command_route(router: APIRouter, model: type[Command], commands: Commands, who: Who) -> None:
+    async def issue(request: Request) -> Done:
+        asker = who(request)
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise NotJson
+        key = request.headers.get("idempotency-key", "")
+        if not 8 <= len(key) <= 200:
+            raise KeyMissing
+        body = await body_of(request)
+        return done(await commands.handle(commands.asked(parse(model, body), asker, key, body)))
+
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    definitions = schema.pop("$defs", {})
+    router.add_api_route(
+        f"/{model.path}", issue, methods=["POST"], status_code=201, response_model=Done,
+        operation_id=model.path.replace("-", "_"), summary=" · ".join(model.title), description=model.__doc__,
+        tags=["命令 commands"],
+        openapi_extra={
+            "parameters": _HEADERS,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+            "x-requirements": list(model.requirements), "x-definitions": definitions,
+        },
+    )  # fmt: skip
+
+
+def application(
+    service: str, title: tuple[str, str], routers: Sequence[APIRouter], ready: Sequence[Callable[[], Awaitable[None]]],
+    positions: Callable[[], Awaitable[dict[str, Any]]],
+) -> FastAPI:  # fmt: skip
+    """Return a service's web application under `/<service>`, with health, metrics and its own OpenAPI page."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": what}
+        for status, what in (
+            (400, "请求头缺失 · A header is missing"), (401, "未登录 · Not signed in"), (403, "无权 · Not allowed"),
+            (404, "未找到 · Not found"), (409, "冲突 · Conflict"), (413, "过大 · Too large"),
+            (415, "类型不符 · Wrong type"), (422, "内容不符 · Doesn't fit"), (503, "暂不可用 · Away, try again"),
+        )
+    }  # fmt: skip
+    # Its page brings its own scripts: a county's network may reach nothing outside.
+    app = FastAPIOffline(
+        title=" · ".join(title), version="1", openapi_url=f"/{service}/openapi.json", docs_url=f"/{service}/docs",
+        redoc_url=None, static_url=f"/{service}/static", responses=responses,
+    )  # fmt: skip
+    for router in routers:
+        app.include_router(router, prefix=f"/{service}")
+    app.include_router(_health(ready, positions), prefix=f"/{service}", tags=["运行 operation"])
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameters)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, on_accident)
+    app.middleware("http")(_guard)
+    _lift_definitions(app)
+    return app
+
+
+def _health(
+    ready: Sequence[Callable[[], Awaitable[None]]], positions: Callable[[], Awaitable[dict[str, Any]]]
+) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health/live", summary="进程是否存活 · Is the process alive")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/health/ready", summary="能否受理业务 · Can it take work")
+    async def is_ready() -> Response:
+        try:
+            for ping in ready:
+                await ping()
+        except Refusal as refusal:
+            return problem(refusal)
+        return JSONResponse({"status": "ready"})
+
+    @router.get("/positions", summary="各日志与各视图的位置 · Places of logs and views")
+    async def where() -> dict[str, Any]:
+        return await positions()
+
+    @router.get("/metrics", summary="Prometheus 指标 · Prometheus metrics")
+    async def measured() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    answer = await call_next(request)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Content-Security-Policy"] = _POLICY
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    route = getattr(request.scope.get("route"), "path", "?")
+    metrics.requests.labels(route, str(answer.status_code)).inc()
+    return answer
+
+
+async def _on_bad_parameters(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    fields = [
+        FieldProblem(field=".".join(str(p) for p in found["loc"][1:]), zh="参数不符合要求", en=found["msg"])
+        for found in error.errors()
+    ]
+    return problem(BadInput(), fields)
+
+
+async def _on_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    known: dict[int, Refusal] = {404: NotFound(), 405: WrongMethod()}
+    return problem(known.get(error.status_code, BadInput()))
+
+
+def _lift_definitions(app: FastAPI) -> None:
+    """Move the models that commands refer to into `components`, and say which doors want a token."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = made()
+            parts = schema.setdefault("components", {})
+            parts["securitySchemes"] = {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "登录取得的令牌 · Token of a sign-in",
+                }
+            }
+            for path, operations in schema["paths"].items():
+                for operation in operations.values():
+                    parts.setdefault("schemas", {}).update(operation.pop("x-definitions", {}))
+                    if not any(open_door in path for open_door in _OPEN_DOORS):
+                        operation["security"] = [{"token": []}]
+        assert app.openapi_schema is not None  # noqa: S101 - made() has set it
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+Purpose = Annotated[str, Header(alias="X-Purpose", description="事由(编码) · What it is for, a code")]

@@ -1,0 +1,59 @@
+"""The disclosure rules: event type × role × data class × clause. Default deny."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from schemas.envelope import Envelope
+from schemas.fields import DataClass
+from schemas.notification import AccessEnded, AccessGranted, Role
+
+_FILE = Path(__file__).parents[2] / "schemas" / "disclosure.yaml"
+ANY_TYPE = "*"
+
+
+class Rule(BaseModel):
+    """What a role is shown of an event, and by which clause."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    show: tuple[DataClass, ...]
+    clause: str
+
+
+class Disclosure:
+    """The table, with the hash of its content: every feed row names it."""
+
+    def __init__(self, content: bytes) -> None:
+        """Read the table; a rule that isn't understood is a pydantic ValidationError."""
+        table = TypeAdapter(dict[str, dict[Role, Rule]])
+        self._table = table.validate_python(yaml.safe_load(content))
+        self.content_hash = "sha256:" + hashlib.sha256(content).hexdigest()
+
+    def find_rule(self, event_type: str, role: Role) -> Rule | None:
+        """Return the rule for a role; None is no."""
+        own = self._table.get(event_type, {}).get(role)
+        return own or self._table.get(ANY_TYPE, {}).get(role)
+
+    def shown(self, envelope: Envelope, role: Role) -> tuple[list[int], Rule] | None:
+        """Return (places of the blocks that a role is shown, the rule), or None where it isn't shown the event."""
+        rule = self.find_rule(envelope.type, role)
+        if rule is None:
+            return None
+        return [i for i, b in enumerate(envelope.blocks) if DataClass(b.data_class) in rule.show], rule
+
+
+def concerns(envelope: Envelope, agency: str) -> bool:
+    """Tell whether an event about access is this agency's own: nobody is told who else may know."""
+    if envelope.type in {AccessGranted.type, AccessEnded.type}:
+        return bool(envelope.data["agency"] == agency)
+    return True
+
+
+@cache
+def disclosure_table() -> Disclosure:
+    """Return the shipped table."""
+    return Disclosure(_FILE.read_bytes())

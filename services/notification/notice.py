@@ -1,0 +1,110 @@
+"""A notice between bodies: sent by its trigger, acknowledged by its recipient."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self, assert_never
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.fields import BodyId, ChildId, Codes, EventId, NoticeId
+from schemas.notification import NotificationAcknowledged, NotificationSent
+from services.kernel.decider import Command, Context, Decider
+from services.kernel.errors import NotFound
+from services.kernel.world import derived_id
+
+# --- State
+Event = NotificationSent | NotificationAcknowledged
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the next decision needs."""
+
+    sent: NotificationSent | None = None
+    acknowledged: bool = False
+
+
+# --- Evolve
+def evolve(state: Notice, event: Event) -> Notice:
+    """Return the state after an event."""
+    match event:
+        case NotificationSent():
+            return replace(state, sent=event)
+        case NotificationAcknowledged():
+            return replace(state, acknowledged=True)
+        case unknown:
+            assert_never(unknown)
+
+
+# --- Commands
+class SendNotice(Command):
+    """Issued by reaction to the event that triggers a flow. [NTF-01]"""
+
+    path: ClassVar[str] = "send-notice"
+    title: ClassVar[tuple[str, str]] = ("发送通知", "Send a notice")
+    requirements: ClassVar[tuple[str, ...]] = ("NTF-01",)
+
+    child: ChildId
+    notice: NoticeId
+    flow: Annotated[Codes, Field(description="流程编号 · Flow of the catalogue")]
+    sender: BodyId
+    recipient: BodyId
+    cause: EventId
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - derived
+        """One stream a notice."""
+        yield stream_of(self.notice), self
+
+
+class AcknowledgeNotice(Command):
+    """The recipient of a notice says that it has it. [NTF-02]"""
+
+    path: ClassVar[str] = "acknowledge-notice"
+    title: ClassVar[tuple[str, str]] = ("签收通知", "Acknowledge a notice")
+    requirements: ClassVar[tuple[str, ...]] = ("NTF-02",)
+
+    notice: NoticeId
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - derived
+        """One stream a notice."""
+        yield stream_of(self.notice), self
+
+
+def stream_of(notice: UUID) -> UUID:
+    """Return the stream of a notice."""
+    return derived_id("notice", notice)
+
+
+# --- Decide
+def decide(command: SendNotice | AcknowledgeNotice, state: Notice, _: Context) -> list[Event]:
+    """Send once, acknowledge once."""
+    match command:
+        case SendNotice():
+            sent = NotificationSent(
+                child=command.child, notice=command.notice, flow=command.flow, sender=command.sender,
+                recipient=command.recipient, cause=command.cause,
+            )  # fmt: skip
+            return [] if state.sent else [sent]
+        case AcknowledgeNotice():
+            if state.sent is None:
+                raise NotFound
+            acknowledged = NotificationAcknowledged(
+                child=state.sent.child, notice=command.notice, recipient=state.sent.recipient
+            )
+            return [] if state.acknowledged else [acknowledged]
+        case unknown:
+            assert_never(unknown)
+
+
+def scope_of(_: Command, state: Notice) -> dict[str, Any]:
+    """A notice is its recipient's to acknowledge; to others it doesn't exist."""
+    if state.sent is None:
+        raise NotFound
+    return {"addressee": state.sent.recipient}
+
+
+NOTICE = Decider(
+    name="notice", events=(NotificationSent, NotificationAcknowledged), commands=(SendNotice, AcknowledgeNotice),
+    initial=Notice, evolve=evolve, decide=decide, scope_of=scope_of,
+)  # fmt: skip

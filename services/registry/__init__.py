@@ -1,0 +1,1 @@
+"""The registry service: who is on file."""

@@ -1,0 +1,86 @@
+"""HTTP to the registry: its commands come from their declarations; a ledger file comes in here."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from schemas.registry import RuralProof
+from services.kernel.commands import Commands
+from services.kernel.reference import Reference
+from services.kernel.store import EventStore
+from services.kernel.web import Purpose, Who, body_of
+from services.registry.imports import Imports, Order, Result, file_line
+
+MOST_BYTES = 50 * 1024 * 1024
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "台账文件(xlsx、xls、csv) · The ledger file",
+    }
+}
+Filename = Annotated[str, Query(description="文件名 · Name of the file", min_length=1, max_length=255)]
+Closing = Annotated[
+    date | None,
+    Query(description="年龄计算截止日期,表内有则以表为准 · Age is counted to this day; the form's own wins"),
+]
+Attested = Annotated[
+    RuralProof | None,
+    Query(
+        description="全表农村户籍三项事实的确认 · What the clerk attests of rural status for all rows (SY 一)"
+    ),
+]
+
+
+def import_routes(commands: Commands, store: EventStore, reference: Reference, who: Who) -> APIRouter:
+    """Return the import's routes."""
+    router = APIRouter(tags=["台账导入 ledger import"])
+    imports = Imports(commands, store, reference)
+
+    @router.post(
+        "/imports",
+        summary="导入台账,逐行答复(NDJSON) · Import a ledger, told row by row",
+        openapi_extra=_BODY,
+    )
+    async def import_ledger(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001 - read by who(), named for the documentation
+        filename: Filename,
+        closing_date: Closing = None,
+        dry_run: Annotated[bool, Query(description="只试读,不登记 · Try only, write nothing")] = False,  # noqa: FBT002
+        rural: Attested = None,
+    ) -> StreamingResponse:
+        order = Order(who(request), filename, closing_date, dry_run, rural)
+        content = await body_of(request, MOST_BYTES)
+        reading = await imports.read(order, content)
+
+        async def lines() -> AsyncIterator[bytes]:
+            results: list[Result] = []
+            async for result in imports.run(order, reading):
+                results.append(result)
+                yield msgspec.json.encode(result.told()) + b"\n"
+            yield msgspec.json.encode(file_line(reading, results, content)) + b"\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    @router.post(
+        "/imports/refused-rows", summary="取回被拒行的工作簿,不登记 · Refused rows as a workbook, writes nothing",
+        openapi_extra=_BODY,
+    )  # fmt: skip
+    async def refused_rows(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        filename: Filename,
+        closing_date: Closing = None,
+        rural: Attested = None,
+    ) -> Response:
+        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
+        content = await body_of(request, MOST_BYTES)
+        book = await imports.refused(order, await imports.read(order, content))
+        return Response(book, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+
+    return router

@@ -1,0 +1,37 @@
+"""Wires the registry and starts it."""
+
+from pathlib import Path
+
+from services.kernel.assemble import write_path
+from services.kernel.service import Service, Tools, positions_of
+from services.kernel.web import application, command_routes
+from services.registry.api import import_routes
+from services.registry.child import CHILD
+from services.registry.founding import found
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def build(tools: Tools, founding: Path | None = None) -> Service:
+    """Return the registry; an empty one is founded from `founding` when it starts."""
+    path = write_path("registry", tools, [CHILD])
+    consumers = [path.reference_consumer]
+
+    async def found_once() -> None:
+        if founding is not None:
+            await found(founding, path.store, path.recorder, tools.world)
+
+    app = application(
+        "registry", ("登记", "Registry: who is on file"),
+        [command_routes(path.commands, path.who), import_routes(path.commands, path.store, path.reference, path.who)],
+        [tools.database.ping], lambda: positions_of(path.store, consumers),
+    )  # fmt: skip
+    return Service(
+        "registry",
+        tools,
+        app,
+        path.store,
+        path.reference,
+        consumers,
+        [path.store.run, path.relay.run, found_once],
+    )

@@ -1,0 +1,210 @@
+"""A township's ledger comes in: read, matched with what is on file, decided row by row, told row by row."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from schemas.registry import LedgerFacts, RuralProof
+from services.kernel.auth import Principal
+from services.kernel.authority import check
+from services.kernel.commands import Answer, Asked, Commands
+from services.kernel.decider import Command
+from services.kernel.errors import AlreadyOnFile, Refusal
+from services.kernel.reference import Reference, covers
+from services.kernel.store import EventStore
+from services.kernel.telemetry import metrics
+from services.registry.child import OtherIdNumber, RegisterChild, UpdateLedgerEntry, identities_of
+from services.registry.ledger.model import LedgerReading, Row
+from services.registry.ledger.reader import read_ledger
+from services.registry.ledger.refused import refused_workbook
+from services.registry.ledger_record import facts_from
+
+_TOGETHER = 250
+
+CODES = {
+    "unchanged": ("该儿童已在台账,信息无变化", "The child is on file already and nothing differs"),
+    "updated": (
+        "该儿童已在台账,已更新有变化的信息",
+        "The child is on file already; what differs was updated",
+    ),
+    "value-too-long": (
+        "某项内容过长或格式不符,请改正后重新导入",
+        "A value is too long or malformed: mend it and import again",
+    ),
+    "file-missing": ("文件不存在或不能读取", "The file isn't there or can't be read"),
+}
+"""Reasons that the registry adds to those of the reading (zh, en)."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a row: the reading's outcome, and what the registry made of it."""
+
+    row: Row
+    outcome: str
+    reasons: tuple[str, ...] = ()
+    child: UUID | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return the row's line: keys as `shouwang import --json` prints them."""
+        row, line = (
+            self.row,
+            {"file": self.row.place.file, "sheet": self.row.place.sheet, "row": self.row.place.row},
+        )
+        line |= {"outcome": self.outcome, "reasons": list(self.reasons), "warnings": list(row.warnings)}
+        if row.duplicate_of is not None:
+            of = row.duplicate_of
+            line["duplicate_of"] = {"file": of.file, "sheet": of.sheet, "row": of.row}
+        if row.record is not None:
+            line["record"] = row.record
+        if self.child is not None:
+            line["child"] = str(self.child)
+        return line
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a clerk asks for with a file."""
+
+    who: Principal
+    filename: str
+    closing_date: date | None
+    dry_run: bool
+    rural: RuralProof | None
+
+
+class Imports:
+    """The registry's import. The same file again changes nothing; a changed one changes only what differs."""
+
+    def __init__(self, commands: Commands, store: EventStore, reference: Reference) -> None:
+        """Import through the same commands that a clerk could issue by hand."""
+        self._commands = commands
+        self._store = store
+        self._reference = reference
+
+    async def read(self, order: Order, content: bytes) -> LedgerReading:
+        """Authorise and read a file. Raises NotAllowed."""
+        check("import-ledger", order.who, region=order.who.body.region)
+        return await asyncio.to_thread(read_ledger, content, order.filename, closing_date=order.closing_date)
+
+    async def run(self, order: Order, reading: LedgerReading) -> AsyncIterator[Result]:
+        """Carry an import out, a few hundred rows at a time, in the file's order; each result is durable when told."""
+        rows = list(reading.rows)
+        for start in range(0, len(rows), _TOGETHER):
+            for result in await self._some(order, reading, rows[start : start + _TOGETHER]):
+                metrics.rows_imported.labels(result.outcome).inc()
+                yield result
+
+    async def refused(self, order: Order, reading: LedgerReading) -> bytes:
+        """Return the refused rows as the office's own workbook, to mend and import again. Nothing is written."""
+        dry = replace(order, dry_run=True)
+        refused = [(r.row, list(r.reasons)) async for r in self.run(dry, reading) if r.outcome == "refused"]
+        return await asyncio.to_thread(refused_workbook, reading, refused)
+
+    async def _some(self, order: Order, reading: LedgerReading, rows: Sequence[Row]) -> list[Result]:
+        results = [Result(row, row.outcome, row.reasons) for row in rows]
+        wanted: dict[int, tuple[LedgerFacts, str]] = {}
+        for i, row in enumerate(rows):
+            if row.outcome == "accepted" and row.record is not None:
+                try:
+                    wanted[i] = facts_from(row.record, order.rural), self._region(order.who, row.place.sheet)
+                except ValidationError:
+                    results[i] = Result(row, "refused", ("value-too-long",))
+        tokens = {i: [self._commands.token(t) for t in identities_of(*told)] for i, told in wanted.items()}
+        held = await self._store.holders([token for mine in tokens.values() for token in mine])
+        asked = {}
+        for i, (facts, region) in wanted.items():
+            # Surest first; a child on file without an ID number is found by name, birth date and village.
+            child = next((held[token] for token in tokens[i] if token in held), None)
+            asked[i] = Asked(self._command(reading, facts, region, child), order.who)
+        carry_out = self._try_all if order.dry_run else self._commands.handle_many
+        answers = await carry_out(list(asked.values()))
+        for i, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, OtherIdNumber):
+                # A namesake of the same day and village with another number is another child.
+                facts, region = wanted[i]
+                asked[i] = Asked(self._command(reading, facts, region, None), order.who)
+                (answer,) = await carry_out([asked[i]])  # noqa: PLW2901 - the answer that counts
+            results[i] = await self._result(order, rows[i], asked[i], answer)
+        return results
+
+    async def _try_all(self, asked: Sequence[Asked]) -> list[Answer | Refusal]:
+        """Decide without appending: what a dry run tells."""
+        answers: list[Answer | Refusal] = []
+        for each in asked:
+            try:
+                planned = (await self._commands.plan(each)).planned
+                told = self._commands.told(planned)
+                answers.append(Answer(told, None, None))
+            except Refusal as refusal:
+                answers.append(refusal)
+        return answers
+
+    async def _result(self, order: Order, row: Row, asked: Asked, answer: Answer | Refusal) -> Result:
+        if isinstance(answer, AlreadyOnFile) and isinstance(asked.command, RegisterChild):
+            # Somebody registered this child since we looked: then this row is an update of that file.
+            told = asked.command.model_dump(exclude_none=True, include=set(LedgerFacts.model_fields))
+            update = UpdateLedgerEntry.model_validate(
+                told | {"child": UUID(answer.facts["child"]), "closing_date": asked.command.closing_date},
+                strict=False,
+            )
+            (answer,) = await self._commands.handle_many([Asked(update, order.who)])
+            return await self._result(order, row, Asked(update, order.who), answer)
+        if isinstance(answer, Refusal):
+            return Result(row, "refused", (answer.code,))
+        if isinstance(asked.command, UpdateLedgerEntry):
+            if not answer.events:
+                return Result(row, "duplicate", ("unchanged",), asked.command.child)
+            return Result(row, "accepted", ("updated",), asked.command.child)
+        return Result(row, "accepted", (), None if order.dry_run else UUID(answer.events[0].subject))
+
+    def _region(self, who: Principal, sheet: str) -> str:
+        """Return the village that a sheet is named after, else the township itself."""
+        named = [
+            code
+            for code, region in self._reference.regions.items()
+            if covers(who.body.region, code) and code != who.body.region and region["name"] in sheet
+        ]
+        return named[0] if len(named) == 1 else who.body.region
+
+    def _command(
+        self, reading: LedgerReading, facts: LedgerFacts, region: str, child: UUID | None
+    ) -> Command:
+        told = facts.model_dump(exclude_none=True) | {"closing_date": reading.closing_date}
+        if child is None:
+            return RegisterChild.model_validate(told | {"region": region}, strict=False)
+        return UpdateLedgerEntry.model_validate(told | {"child": child}, strict=False)
+
+
+def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:
+    """Return the line about the whole file: refused with its reason, or counts and how columns were understood."""
+    line: dict[str, Any] = {"file": reading.file, "sha256": hashlib.sha256(content).hexdigest()}
+    if reading.refused is not None:
+        return line | {
+            "outcome": "refused",
+            "reasons": [reading.refused],
+            "warnings": [],
+            "detail": reading.refused_detail,
+        }
+    counts: dict[str, int] = {}
+    for result in results:
+        counts[result.outcome] = counts.get(result.outcome, 0) + 1
+    columns = [
+        {
+            "sheet": sheet.sheet,
+            "header_rows": list(sheet.header_rows),
+            "columns": [{"label": c.label, "field": c.field, "doubt": c.doubt} for c in sheet.columns],
+        }
+        for sheet in reading.columns
+    ]
+    closing = reading.closing_date.isoformat() if reading.closing_date else None
+    return line | {
+        "outcome": "read", "reasons": [], "warnings": [], "counts": counts, "closing_date": closing, "unit": reading.unit,
+        "columns": columns,
+    }  # fmt: skip

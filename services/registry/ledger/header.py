@@ -1,0 +1,138 @@
+"""The header of a table: the block of rows whose labels are understood best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.registry.ledger.labels import Meaning, is_label, levels_of, meaning_of
+from services.registry.ledger.model import Cell, Column, Merge, SheetRow
+
+HIGHEST = 4  # levels of a header
+REACH = 60  # rows before a header
+LONGEST_LABEL = 120
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the header stands among the sheet's filled rows, and what its columns mean."""
+
+    first: int
+    height: int
+    columns: tuple[Column, ...]
+    score: float
+
+
+def find_header(
+    rows: Sequence[SheetRow], merges: Sequence[Merge], start: int, reach: int = REACH
+) -> Header | None:
+    """The best block within `reach` rows from `start`; of equals the first and lowest one."""
+    best: Header | None = None
+    near = rows[start : start + reach + HIGHEST]
+    merges = [merge for merge in merges if near and near[0].index <= merge[0] <= near[-1].index]
+    for first in range(start, min(start + reach, len(rows))):
+        if _labels_in(rows[first]) < 1:
+            continue
+        for height in range(1, HIGHEST + 1):
+            block = rows[first : first + height]
+            if len(block) < height or block[-1].index - block[0].index >= HIGHEST:
+                break
+            header = _read(block, merges, first)
+            if header and (best is None or header.score > best.score):
+                best = header
+    return best
+
+
+def looks_like_header(row: SheetRow) -> bool:
+    if not any(isinstance(cell, str) and "名" in cell for cell in row.cells):
+        return False  # cheap, and true of every row that could hold the child's name as a label
+    filled = sum(cell is not None for cell in row.cells)
+    return filled >= 3 and _labels_in(row) >= max(3, filled // 2)
+
+
+def _labels_in(row: SheetRow) -> int:
+    return sum(isinstance(cell, str) and len(cell) <= 40 and is_label(cell) for cell in row.cells)
+
+
+def _read(block: Sequence[SheetRow], merges: Sequence[Merge], first: int) -> Header | None:
+    grid = _spread([[_text(cell) for cell in row.cells] for row in block], block, merges)
+    stacks = [levels_of(stack) for stack in zip(*grid, strict=True)]
+    columns, points = _columns(stacks)
+    fields = {column.field for column in columns if column.field}
+    if "姓名" not in fields or (len(fields) < 3 and "公民身份证号码" not in fields):
+        return None
+    return Header(first, len(block), tuple(columns), points)
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell).strip()[:LONGEST_LABEL]
+
+
+def _spread(grid: list[list[str]], block: Sequence[SheetRow], merges: Sequence[Merge]) -> list[list[str]]:
+    """Merged labels stand over all their columns; an upper label reaches over the blanks to its right."""
+    width = max(len(row) for row in grid)
+    grid = [row + [""] * (width - len(row)) for row in grid]
+    at = {row.index: number for number, row in enumerate(block)}
+    for top, left, bottom, right in merges:
+        if top in at and left < width:
+            for merged in (number for index, number in at.items() if top <= index <= bottom):
+                for column in range(left, min(right, width - 1) + 1):
+                    grid[merged][column] = grid[at[top]][left]
+    for number, labels in enumerate(grid[:-1]):
+        for column in range(1, width):
+            above_blank = all(not upper[column] for upper in grid[:number])
+            same_group = number == 0 or grid[number - 1][column] == grid[number - 1][column - 1]
+            below = any(lower[column] for lower in grid[number + 1 :])
+            if not labels[column] and labels[column - 1] and below and (above_blank or same_group):
+                labels[column] = labels[column - 1]
+    return grid
+
+
+def _columns(stacks: Sequence[tuple[str, ...]]) -> tuple[list[Column], float]:
+    columns: list[Column] = []
+    points, person = 0.0, None
+    taken: set[tuple[str, str | None]] = set()
+    for index, levels in enumerate(stacks):
+        if not levels:
+            continue
+        meaning, worth = _best(levels)
+        column = _column(index, " ".join(levels), meaning, person, taken)
+        if meaning and meaning.field and "." in meaning.field:
+            person = meaning.field.split(".")[0]
+        elif meaning and meaning.field:
+            person = None if not _repeats(column) else person
+        if column.field:
+            taken.add((column.field, column.option))
+        points += worth if column.field or (meaning and not meaning.kept) else -1.0
+        columns.append(column)
+    return columns, points
+
+
+def _repeats(column: Column) -> bool:
+    return column.field is None or column.doubt == "person-inferred"
+
+
+def _best(levels: tuple[str, ...]) -> tuple[Meaning | None, float]:
+    """All labels understood, or all below a heading that is not; the lowest alone counts least."""
+    for skipped in range(len(levels)):
+        meaning = meaning_of(levels[skipped:])
+        if meaning is not None:
+            return meaning, 1.0 - 0.45 * min(skipped, 1)
+    return None, 0.0
+
+
+def _column(
+    index: int, label: str, meaning: Meaning | None, person: str | None, taken: set[tuple[str, str | None]]
+) -> Column:
+    column = Column(index, label, None)
+    if meaning is None:
+        return replace(column, doubt="column-not-understood")
+    if not meaning.kept:
+        return column
+    loose = meaning.loose or (
+        meaning.field if meaning.field and (meaning.field, meaning.option) in taken else None
+    )
+    if loose is None:
+        return replace(column, field=meaning.field, option=meaning.option)
+    inferred = meaning_of((person, loose)) if person else None
+    if inferred and inferred.field and (inferred.field, None) not in taken:
+        return replace(column, field=inferred.field, doubt="person-inferred")
+    return replace(column, doubt="column-twice" if meaning.field else "person-unclear")

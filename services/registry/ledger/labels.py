@@ -1,0 +1,141 @@
+"""What a column means, told by the labels above it from top to bottom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from services.registry.ledger.data import bare, load, without_brackets
+from services.registry.ledger.values.options import option_of
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """`field` is a key of the record; `loose` a person's field whose person the labels don't name."""
+
+    field: str | None = None
+    option: str | None = None
+    loose: str | None = None
+    kept: bool = True
+
+
+@cache
+def kinds() -> dict[str, str]:
+    """The kind of value of every key that a record may have."""
+    known = {field: str(about["kind"]) for field, about in load("labels")["fields"].items()}
+    for field, about in load("labels")["person_fields"].items():
+        known |= {f"{person}.{field}": str(about["kind"]) for person in about["of"]}
+    return known
+
+
+@cache
+def persons() -> dict[str, str]:
+    suffixes = load("labels")["person_suffixes"]
+    return {
+        bare(name + suffix): person
+        for person, names in load("labels")["persons"].items()
+        for name in names
+        for suffix in suffixes
+    }
+
+
+@cache
+def whole_labels() -> dict[str, str]:
+    """Labels that say it all by themselves, those with a person's name in front included."""
+    labels = load("labels")
+    known = {}
+    for field, about in labels["person_fields"].items():
+        for person in about["of"]:
+            for name in labels["persons"][person]:
+                for synonym in about["labels"]:
+                    known[bare(name + synonym)] = known[bare(f"{name}的{synonym}")] = f"{person}.{field}"
+    known |= {bare(label): field for field, synonyms in labels["own_labels"].items() for label in synonyms}
+    return known | {
+        bare(label): field for field, about in labels["fields"].items() for label in about["labels"]
+    }
+
+
+@cache
+def person_labels() -> dict[tuple[str, str], str]:
+    return {
+        (person, bare(label)): field
+        for field, about in load("labels")["person_fields"].items()
+        for person in about["of"]
+        for label in about["labels"]
+    }
+
+
+@cache
+def loose_labels() -> dict[str, str]:
+    return {label: field for (_, label), field in person_labels().items()}
+
+
+@cache
+def silent_labels() -> tuple[frozenset[str], frozenset[str]]:
+    """Section names, and labels of columns that no field of the form keeps."""
+    return (
+        frozenset(bare(label) for label in load("labels")["sections"]),
+        frozenset(bare(label) for label in load("labels")["not_kept"]),
+    )
+
+
+@lru_cache(maxsize=2048)
+def meaning_of(levels: tuple[str, ...]) -> Meaning | None:
+    """The meaning of the labels above one column, None where any of them is not known."""
+    person = field = option = None
+    for at, level in enumerate(levels):
+        found = _level(level, person, field, last=at == len(levels) - 1)
+        if found is None:
+            return None
+        person, field, option = found
+        if field == "-":
+            return Meaning(kept=False)
+        if field and field.startswith("?"):
+            return Meaning(loose=field[1:])
+    if field is None:
+        return Meaning(field=f"{person}.姓名") if person else None
+    return Meaning(field=field, option=option)
+
+
+Found = tuple[str | None, str | None, str | None]
+
+
+def _level(level: str, person: str | None, field: str | None, *, last: bool) -> Found | None:
+    for text in dict.fromkeys((bare(level), without_brackets(level))):
+        found = _known(level, text, person, field, last=last)
+        if found is not None:
+            return found
+    return None
+
+
+def _known(level: str, text: str, person: str | None, field: str | None, *, last: bool) -> Found | None:  # noqa: PLR0911 - one case a line
+    sections, not_kept = silent_labels()
+    option = option_of(field, level) if field else None
+    if option is not None:
+        return person, field, option
+    if person and (person, text) in person_labels():
+        return person, f"{person}.{person_labels()[person, text]}", None
+    if text in whole_labels() and (person is None or whole_labels()[text].startswith(f"{person}.")):
+        return person, whole_labels()[text], None
+    if text in persons() and field is None:
+        return persons()[text], None, None
+    if text in sections and not last:
+        return person, field, None
+    if text in not_kept and last:
+        return person, "-", None
+    if text in loose_labels() and person is None and last:
+        return None, f"?{loose_labels()[text]}", None
+    return None
+
+
+def is_label(text: str) -> bool:
+    """Whether the text is a label or a part of one."""
+    forms = {bare(text), without_brackets(text)}
+    silent = silent_labels()[0] | silent_labels()[1]
+    known = (whole_labels(), persons(), loose_labels(), silent)
+    return any(form in group for form in forms for group in known)
+
+
+def levels_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """The labels of one column from top to bottom, a label that merging repeats said once."""
+    filled = [text for text in texts if text.strip()]
+    return tuple(text for at, text in enumerate(filled) if at == 0 or text != filled[at - 1])

@@ -1,0 +1,78 @@
+"""The door: a ledger's bytes in, every row with what became of it out."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from services.registry.ledger.decisions import decide
+from services.registry.ledger.duplicates import mark_duplicates
+from services.registry.ledger.model import FileRefused, LedgerReading, Place, Row, Sheet, SheetColumns
+from services.registry.ledger.printed import printed_date, printed_unit
+from services.registry.ledger.records import read_record
+from services.registry.ledger.tables import Body, Table, read_tables
+from services.registry.ledger.values.read import Setting
+from services.registry.ledger.workbook import open_workbook
+
+
+def read_ledger(content: bytes, filename: str, *, closing_date: date | None) -> LedgerReading:
+    """Reads a roster of one child a row (REG-06, REG-07); the same arguments give the same reading.
+
+    Ages are counted to the closing date that a sheet prints (填报日期), else to `closing_date`; without
+    both they are not counted. Rows come in the order of the file. Blank rows between others are `ignored`,
+    unless more than fifty follow one another; blank rows at the end are not listed. A sheet without a
+    header gives its rows as `ignored` with `no-header-found`, unless no sheet has one: then the file is
+    refused. Nothing is raised for a bad file: `refused` names what is wrong with it.
+    """
+    try:
+        sheets = open_workbook(content, filename)
+        return _read(sheets, filename, closing_date)
+    except FileRefused as refused:
+        return LedgerReading(filename, refused=refused.code, refused_detail=refused.detail)
+
+
+def _read(sheets: tuple[Sheet, ...], filename: str, closing_date: date | None) -> LedgerReading:
+    rows: list[Row] = []
+    columns: list[SheetColumns] = []
+    printed: list[date] = []
+    unit: str | None = None
+    for sheet in sheets:
+        tables, bodies = read_tables(sheet)
+        columns += (_columns(sheet, table) for table in tables)
+        told = [body.row for body in bodies if body.ignored and tables]
+        day = printed_date(told, Setting(sheet.date_1904, sheet.typed))
+        printed += [day] if day else []
+        unit = unit or printed_unit(told)
+        rows += _rows(sheet, bodies, filename, day or closing_date)
+    if not columns:
+        raise FileRefused("no-header-found")
+    agreed = printed[0] if len(set(printed)) == 1 else closing_date
+    return LedgerReading(
+        filename,
+        rows=mark_duplicates(rows),
+        closing_date=agreed,
+        unit=unit,
+        columns=tuple(columns),
+        date_1904=any(sheet.date_1904 for sheet in sheets),
+    )
+
+
+def _columns(sheet: Sheet, table: Table) -> SheetColumns:
+    merges = tuple(merge for merge in sheet.merges if table.rows[0] <= merge[0] <= table.rows[-1])
+    shown = tuple(row + 1 for row in table.rows)
+    return SheetColumns(sheet.name, shown, table.header.columns, merges, sheet.hidden)
+
+
+def _rows(sheet: Sheet, bodies: list[Body], filename: str, closing_date: date | None) -> Iterator[Row]:
+    for body in bodies:
+        place = Place(filename, sheet.name, body.row.index + 1)
+        if body.ignored:
+            yield Row(place, "ignored", (body.ignored,), body.warnings, cells=body.row.cells)
+            continue
+        decision = decide(read_record(sheet, body), closing_date)
+        yield Row(
+            place,
+            "refused" if decision.reasons else "accepted",
+            decision.reasons,
+            decision.warnings,
+            record=decision.record,
+            cells=body.row.cells,
+        )

@@ -1,0 +1,145 @@
+"""From a sheet to its tables: a header with the rows below it, and the rows that are no child's."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from services.registry.ledger.data import half_width, load
+from services.registry.ledger.header import Header, find_header, looks_like_header
+from services.registry.ledger.model import Cell, Column, Sheet, SheetRow
+
+OWN = ("姓名", "公民身份证号码", "出生日期", "性别")  # never taken over from a merged neighbour
+DIGITS = re.compile(r"\D")
+COUNTED = re.compile(r"[甲乙丙丁戊]|[(（]?\d{1,3}(?:\.0)?[)）]?")
+BLANK_RUN = 50  # a longer gap is the end of the page, not a gap in the list
+
+
+@dataclass(frozen=True)
+class Body:
+    """A row below a header: `ignored` is a code when it is no child's row."""
+
+    row: SheetRow
+    columns: tuple[Column, ...]
+    ignored: str | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    header: Header
+    rows: tuple[int, ...]  # of the header, from 0
+
+
+def read_tables(sheet: Sheet) -> tuple[list[Table], list[Body]]:
+    """The sheet's headers and all its rows in order; without any header every row is left unread."""
+    tables: list[Table] = []
+    bodies: list[Body] = []
+    header = find_header(sheet.rows, sheet.merges, 0)
+    if header is None:
+        return [], [Body(row, (), "no-header-found") for row in sheet.rows]
+    bodies += [Body(row, (), "title-row") for row in sheet.rows[: header.first]]
+    above = _merged_above(sheet)
+    at = header.first
+    while at < len(sheet.rows):
+        found = header if at == header.first else _header_at(sheet, at)
+        if found is None:
+            bodies.append(_body(sheet.rows[at], header.columns, above.get(sheet.rows[at].index)))
+            at += 1
+            continue
+        block = sheet.rows[at : at + found.height]
+        repeated = bool(tables) and [c.field for c in found.columns] == [c.field for c in header.columns]
+        bodies += _header_rows(block, found, repeated=repeated)
+        if not repeated:
+            tables.append(Table(found, tuple(row.index for row in block)))
+            header = found
+        at += found.height
+    return tables, list(_with_blanks(bodies))
+
+
+def _header_at(sheet: Sheet, at: int) -> Header | None:
+    if not any(looks_like_header(row) for row in sheet.rows[at : at + 2]):
+        return None
+    found = find_header(sheet.rows, sheet.merges, at, 1)
+    return found if found and found.score >= 3 else None
+
+
+def _header_rows(block: tuple[SheetRow, ...], header: Header, *, repeated: bool) -> list[Body]:
+    if repeated:
+        return [Body(row, (), "header-repeated") for row in block]
+    doubts = tuple(f"{column.label}:{column.doubt}" for column in header.columns if column.doubt)
+    return [Body(row, (), "header-row", doubts if at == 0 else ()) for at, row in enumerate(block)]
+
+
+def _with_blanks(bodies: list[Body]) -> Iterator[Body]:
+    last = None
+    for body in bodies:
+        gap = range((body.row.index if last is None else last) + 1, body.row.index)
+        if len(gap) <= BLANK_RUN:
+            yield from (Body(SheetRow(index, ()), (), "blank-row") for index in gap)
+        yield body
+        last = body.row.index
+
+
+def _body(row: SheetRow, columns: tuple[Column, ...], above: dict[int, Cell] | None) -> Body:
+    filled = SheetRow(row.index, _from_merges(row, columns, above)) if above else row
+    return Body(filled, columns, ignored(row.cells, columns))
+
+
+def _from_merges(row: SheetRow, columns: tuple[Column, ...], above: dict[int, Cell]) -> tuple[Cell, ...]:
+    """Family cells merged over siblings belong to each of them."""
+    cells = list(row.cells)
+    for column in columns:
+        if column.index in above and column.field and column.field not in OWN:
+            cells += [None] * (column.index + 1 - len(cells))
+            cells[column.index] = above[column.index] if cells[column.index] is None else cells[column.index]
+    return tuple(cells)
+
+
+def _merged_above(sheet: Sheet) -> dict[int, dict[int, Cell]]:
+    values = {row.index: row.cells for row in sheet.rows}
+    found: dict[int, dict[int, Cell]] = {}
+    for top, left, bottom, _ in sheet.merges:
+        if top < bottom and left < len(values.get(top, ())):
+            for row in range(top + 1, min(bottom, top + 60) + 1):
+                found.setdefault(row, {})[left] = values[top][left]
+    return found
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    return {code: re.compile(pattern) for code, pattern in load("marks")["rows"].items()}
+
+
+def ignored(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> str | None:
+    """The code for a row that is no child's, else None."""
+    texts = [half_width(str(cell)).replace(" ", "").strip() for cell in cells if cell is not None]
+    texts = [text for text in texts if text]
+    read = {column.field for column in columns if column.field and _filled(cells, column.index)}
+    if any(_patterns()["example-row"].search(text) for text in (*texts[:1], *_name(cells, columns))):
+        return "example-row"
+    if not _holds_number(cells, columns):
+        for code in ("total-row", "signature-row", "note-row"):
+            if any(_patterns()[code].search(text) for text in texts[: 3 if code == "total-row" else 1]):
+                return code
+    if len(texts) >= 3 and all(COUNTED.fullmatch(text) for text in texts):
+        return "column-numbers"
+    if not read:
+        return "blank-row" if all(text.isdigit() for text in texts) else "note-row"
+    if len(texts) == 1 and "姓名" not in read and "公民身份证号码" not in read:
+        return "note-row"
+    return None
+
+
+def _name(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> list[str]:
+    return [str(cells[c.index]).strip() for c in columns if c.field == "姓名" and _filled(cells, c.index)]
+
+
+def _filled(cells: tuple[Cell, ...], index: int) -> bool:
+    return index < len(cells) and cells[index] is not None and bool(str(cells[index]).strip())
+
+
+def _holds_number(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> bool:
+    """Whether the child's own number stands in the row: then it is no total and no note."""
+    at = [column.index for column in columns if column.field == "公民身份证号码"]
+    return any(len(DIGITS.sub("", str(cells[index]))) >= 15 for index in at if _filled(cells, index))

@@ -1,0 +1,73 @@
+"""A text file (CSV, TSV) decoded and cut into rows; nothing is guessed about its values."""
+
+import csv
+import io
+import re
+
+from services.registry.ledger import limits
+from services.registry.ledger.model import FileRefused, SheetRow
+
+DELIMITERS = ",\t;|，"
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f]")
+LINE = re.compile(r"[^\r\n]*")
+
+
+def read_text(content: bytes) -> tuple[SheetRow, ...]:
+    """The rows with something in them.
+
+    Raises:
+        FileRefused: wrong-file-type, too-many-columns, too-many-rows, quotes-unbalanced.
+    """
+    text = decode(content)
+    if CONTROL.search(text):
+        raise FileRefused("wrong-file-type", "control characters")
+    if text.lower().startswith("sep=") and text[5:6] in "\r\n":
+        delimiter, text = text[4], "\n" + text[5:].lstrip("\r\n")
+    else:
+        delimiter = _delimiter(text)
+    csv.field_size_limit(64 * limits.TEXT_CHARS)
+    try:
+        return _rows(text, delimiter)
+    except csv.Error as error:
+        raise FileRefused("quotes-unbalanced", str(error)) from error
+
+
+def decode(content: bytes) -> str:
+    """UTF-8 with or without BOM, UTF-16 with or without, GB18030; strictly, in this order."""
+    content = content.rstrip(b"\x1a")
+    for encoding in _encodings(content):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise FileRefused("wrong-file-type", "no known encoding")
+
+
+def _encodings(content: bytes) -> tuple[str, ...]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ("utf-16",)
+    head = content[:65536]
+    if b"\x00" in head:
+        return ("utf-16-le",) if head[1::2].count(0) else ("utf-16-be",)
+    return ("utf-8-sig", "gb18030")
+
+
+def _delimiter(text: str) -> str:
+    lines = [line for line in text[:20000].splitlines() if line.strip()][:20]
+    return max(DELIMITERS, key=lambda mark: sum(line.count(mark) for line in lines))
+
+
+def _rows(text: str, delimiter: str) -> tuple[SheetRow, ...]:
+    rows: list[SheetRow] = []
+    for index, cells in enumerate(
+        csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    ):
+        if index >= 2 * limits.ROWS and len(rows) >= limits.ROWS:
+            raise FileRefused("too-many-rows", str(index))
+        if len(cells) > limits.COLUMNS:
+            if any(cell.strip() for cell in cells[limits.COLUMNS :]):
+                raise FileRefused("too-many-columns", str(len(cells)))
+            cells = cells[: limits.COLUMNS]  # noqa: PLW2901 - only empty cells fall away
+        if any(cell.strip() for cell in cells):
+            rows.append(SheetRow(index, tuple(cell or None for cell in cells)))
+    return tuple(rows)

@@ -1,0 +1,1 @@
+"""How single cells are read: each function gives a value, or says why there is none."""

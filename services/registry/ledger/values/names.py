@@ -1,0 +1,46 @@
+"""Names of persons, and the marks for those who have died."""
+
+import re
+
+from services.registry.ledger.data import BRACKETS, half_width
+from services.registry.ledger.model import Cell
+from services.registry.ledger.values.read import EMPTY, Read
+from services.registry.ledger.values.texts import BLANKS, CONTROL, is_not_known, is_nothing, marks, plain
+
+DOTS = re.compile(r"\s*[·•・．‧∙⋅●。.]\s*")
+LATIN = re.compile(r"[A-Za-z]")
+STROKES = re.compile(r"[-－/／\\]+")
+DAMAGED = re.compile("[\ufffd?？□\ue000-\uf8ff]")
+ODD = re.compile(r"[\d,;:=+@#$%^&*<>|\"_~!，；：！、()（）\[\]【】{}]")
+LONGEST = 50
+
+
+def read_name(cell: Cell) -> Read:
+    """A name with its inner blanks gone and its dot made `·`."""
+    if is_nothing(cell):
+        return EMPTY
+    if is_not_known(cell):
+        return Read(problem="stated-unknown")
+    if not isinstance(cell, str):
+        return Read(problem="name-unreadable")
+    text = CONTROL.sub("", half_width(cell).replace("\u2028", " ")).strip().lstrip("'")
+    text = BLANKS.sub(" " if LATIN.search(text) else "", text).strip()
+    text = DOTS.sub("·", text).strip("·")
+    if not any(letter.isalpha() or DAMAGED.match(letter) for letter in text) or len(text) > LONGEST:
+        return Read(problem="name-unreadable")
+    if DAMAGED.search(text):
+        return Read(text, ("unreadable-character",))
+    return Read(text, ("name-odd",) if ODD.search(text) or len(text) == 1 else ())
+
+
+def read_relative(cell: Cell) -> tuple[Read, bool]:
+    """A relative's name, and whether the cell says that the relative has died."""
+    text = plain(cell)
+    if isinstance(cell, str) and (cell.strip() in marks("deceased_dash") or text in marks("deceased_words")):
+        return EMPTY, True
+    if STROKES.fullmatch(text):
+        return Read(problem="deceased-mark-unclear"), False
+    remark = BRACKETS.search(text)
+    if remark and remark[0][1:-1].strip() in marks("deceased_words"):
+        return read_name(BRACKETS.sub("", text)), True
+    return read_name(cell), False

@@ -1,0 +1,110 @@
+"""The child process that opens a file: few rights, little memory; it answers in MessagePack and ends.
+
+`python -m services.registry.ledger.workbook_child xlsx|xls|text < file > answer`
+"""
+
+import io
+import resource
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from services.registry.ledger import biff, limits
+from services.registry.ledger.archive import Oddities, inspect
+from services.registry.ledger.model import FileRefused, Merge
+from services.registry.ledger.textfile import read_text
+from services.registry.ledger.wire import Begin, Frame, Refusal, Rows, WireCell, pack, write_frame
+
+WireRow = tuple[int, list[WireCell]]
+BATCH = 1_000  # rows in a frame
+
+
+def main() -> None:
+    """Reads standard input to its end; whatever is wrong with the file becomes a named refusal."""
+    _confine()
+    refusal = None
+    try:
+        for frame in _read(sys.argv[1], sys.stdin.buffer.read()):
+            write_frame(sys.stdout.buffer, frame)
+    except FileRefused as refused:
+        refusal = Refusal(refused.code, refused.detail[:200])
+    except PasswordError:
+        refusal = Refusal("workbook-encrypted")
+    except CalamineError as error:
+        refusal = Refusal("file-damaged", str(error)[:200])
+    except MemoryError:
+        refusal = Refusal("workbook-too-large", "memory")
+    if refusal:
+        write_frame(sys.stdout.buffer, refusal)
+
+
+def _confine() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (limits.CHILD_MEMORY, limits.CHILD_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.CHILD_CPU_SECONDS, limits.CHILD_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read(kind: str, content: bytes) -> Iterator[Frame]:
+    if kind == "text":
+        yield Begin("", typed=False)
+        yield from _batches((row.index, [pack(cell) for cell in row.cells]) for row in read_text(content))
+        return
+    oddities, date_1904 = inspect(content) if kind == "xlsx" else biff.inspect(content)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    if len(book.sheet_names) > limits.SHEETS:
+        raise FileRefused("workbook-too-large", f"{len(book.sheet_names)} sheets")
+    for index, about in enumerate(book.sheets_metadata):
+        if about.typ != SheetTypeEnum.WorkSheet:
+            continue
+        odd = oddities[index] if index < len(oddities) else Oddities()
+        sheet = book.get_sheet_by_index(index)
+        hidden = about.visible != SheetVisibleEnum.Visible
+        merges: list[Merge] = [(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
+        if len(merges) > limits.MERGES:
+            raise FileRefused("workbook-too-large", f"{len(merges)} merged ranges")
+        yield Begin(sheet.name, merges, sorted(odd.formulas), sorted(odd.errors), date_1904, hidden=hidden)
+        yield from _batches(_filled(sheet, odd))
+
+
+def _batches(rows: Iterable[WireRow]) -> Iterator[Rows]:
+    waiting = iter(rows)
+    while batch := list(islice(waiting, BATCH)):
+        yield Rows(batch)
+
+
+def _filled(sheet: CalamineSheet, odd: Oddities) -> Iterator[WireRow]:
+    if sheet.start is None or sheet.end is None:
+        return
+    left = sheet.start[1]
+    if left + sheet.width > limits.COLUMNS:
+        raise FileRefused("too-many-columns", f"{sheet.name}: {left + sheet.width}")
+    long_numbers: dict[int, dict[int, int]] = {}
+    for (row, column), number in odd.long_numbers.items():
+        # a whole number that no double can hold was never rounded: its digits are the file's own
+        if int(float(number)) != number:
+            long_numbers.setdefault(row, {})[column] = number
+    count = 0
+    for index, cells in enumerate(sheet.iter_rows()):
+        packed = [None] * left + [pack(cell) for cell in cells]
+        for column, number in long_numbers.get(index, {}).items():
+            if column < len(packed):
+                packed[column] = number
+        if any(cell is not None and (not isinstance(cell, str) or cell.strip()) for cell in packed):
+            yield index, packed
+            count += 1
+        if count > limits.ROWS:
+            raise FileRefused("too-many-rows", f"{sheet.name}: {sheet.total_height}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The reporting service: what happened and the first response."""

@@ -1,0 +1,1 @@
+"""The command: runs the platform on one machine, tells its story, imports a ledger."""

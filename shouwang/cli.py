@@ -1,0 +1,240 @@
+"""`shouwang`: run the platform, tell its story, import a ledger, look into history, stop.
+
+Exit codes: 0 done · 1 something broke on our side · 2 wrong usage · 3 the platform could not start ·
+4 the platform can't be reached · 5 a file was refused as a whole · 6 the platform refused the request.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.errors import InfraError
+from infra.folders import default_folder
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="守望 Shouwang: " + (__doc__ or "").replace("\n\n", "\n\n\b\n"),
+)  # fmt: skip
+DEFAULT_PORT = 8180
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="数据目录 · Folder for data", envvar="SHOUWANG_DATA", file_okay=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="机器可读输出 · Output for programs")]
+
+
+class Profile(StrEnum):
+    """How it runs."""
+
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
+Port = Annotated[int, typer.Option(help="端口,0 为任选 · Port; 0 takes a free one", min=0, max=65000)]
+Founding = Annotated[
+    Path | None,
+    typer.Option(help="本县的建库文件 · The county's own founding file", dir_okay=False, exists=True),
+]
+AsProfile = Annotated[Profile, typer.Option(help="运行方式 · How it runs")]
+Closing = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="截止日期 · Age is counted to this day")
+]
+Url = Annotated[str | None, typer.Option(help="平台地址 · Where the platform is")]
+_RURAL = "确认全表农村户籍三项事实已核实 · Attest that rural status was verified for all rows (SY 一)"
+
+
+class Seed(StrEnum):
+    """What an empty platform begins with."""
+
+    DEMO = "demo"
+    NONE = "none"
+
+
+def _fail(code: int, zh: str, en: str) -> typer.Exit:
+    typer.echo(f"{zh} · {en}", err=True)
+    return typer.Exit(code)
+
+
+def _folder(data: Path | None, profile: Profile = Profile.EMBEDDED) -> Path:
+    return (data or default_folder(f"demo-{profile}")).absolute()
+
+
+@app.command()
+def run(
+    *,
+    data: Data = None,
+    port: Port = DEFAULT_PORT,
+    seed: Annotated[
+        Seed, typer.Option(help="空库的初始内容 · What an empty platform begins with")
+    ] = Seed.DEMO,
+    founding: Founding = None,
+    profile: AsProfile = Profile.EMBEDDED,
+    story: Annotated[bool, typer.Option("--story", help="讲述演示故事 · Tell the demo story")] = False,
+    once: Annotated[bool, typer.Option("--once", help="故事讲完即停止 · Stop after the story")] = False,
+) -> None:
+    """启动平台 · Start the platform on this machine and stay up until Ctrl-C or `shouwang stop`."""
+    from shouwang.embedded import DEMO_COUNTY
+    from shouwang.running import run_platform
+
+    county = founding or (DEMO_COUNTY if seed is Seed.DEMO else None)
+    _guarded(
+        lambda: run_platform(
+            _folder(data, profile),
+            port,
+            county,
+            kafka=profile is Profile.KAFKA,
+            story=story or once,
+            once=once,
+        )
+    )
+
+
+@app.command()
+def story(*, data: Data = None, url: Url = None) -> None:
+    """讲述演示故事 · Tell the demo story on a running platform; what was told before is not done twice."""
+    from shouwang.story import Story
+
+    _guarded(lambda: _with_platform(data, url, lambda platform: Story(platform, typer.echo).tell()))
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="台账文件 · Ledger files", metavar="FILE…")],
+    *,
+    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    closing_date: Closing = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只试读 · Try only, write nothing")] = False,
+    rural_verified: Annotated[bool, typer.Option("--rural-verified", help=_RURAL)] = False,
+    refused: Annotated[Path | None, typer.Option(help="被拒行写入此工作簿 · Refused rows go here")] = None,
+    as_json: AsJson = False,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """导入台账 · Import ledgers into a running platform, told row by row."""
+    from shouwang.importing import import_all
+
+    day: date | None = closing_date.date() if closing_date else None
+    wanted = {
+        "closing_date": day.isoformat() if day else None, "dry_run": dry_run,
+        "rural": "verified" if rural_verified else None,
+    }  # fmt: skip
+    whole = _guarded(
+        lambda: _with_platform(
+            data, url, lambda platform: import_all(platform, files, as_post, wanted, refused, as_json=as_json)
+        )
+    )
+    if not whole:
+        raise typer.Exit(5)
+
+
+@app.command()
+def replay(
+    view: Annotated[str, typer.Option(help="视图 · View")] = "",
+    until: Annotated[str, typer.Option(help="时刻 · Moment")] = "",
+) -> None:
+    """按时刻重放视图(尚未提供) · Replay a view up to a moment (not available yet)."""
+    del view, until
+    raise _fail(
+        6,
+        "重放功能尚未提供,将随审计服务提供。",
+        "Replay is not available yet: it comes with the audit service.",
+    )
+
+
+@app.command()
+def trace(*, as_json: AsJson = False) -> None:
+    """需求对照 · Which requirement is met by which events, code and tests."""
+    from shouwang import trace as tracing
+
+    rows = tracing.trace()
+    typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else tracing.table(rows))
+
+
+@app.command()
+def stop(
+    *,
+    data: Data = None,
+    profile: Annotated[Profile, typer.Option(help="运行方式 · Profile")] = Profile.EMBEDDED,
+) -> None:
+    """停止平台 · Stop the platform that runs in a data folder, and wait until it is gone."""
+    from shouwang.running import find_running, wait_until_gone
+
+    running = find_running(_folder(data, profile))
+    if running is None:
+        raise _fail(4, "该数据目录没有正在运行的平台。", "No platform runs in this data folder.")
+    os.kill(running["pid"], signal.SIGTERM)
+    wait_until_gone(running["pid"])
+    typer.echo("已停止 · Stopped")
+
+
+async def _with_platform(data: Path | None, url: str | None, use: Callable[[Any], Awaitable[Any]]) -> Any:
+    from shouwang.client import Platform
+    from shouwang.running import NotRunning, find_running
+
+    if url is not None:
+        from infra.databases import SERVICES
+
+        urls = dict.fromkeys(SERVICES, url.rstrip("/"))
+    else:
+        folders = [_folder(data)] if data else [_folder(None, p) for p in Profile]
+        running = next((found for folder in folders if (found := find_running(folder))), None)
+        if running is None:
+            raise NotRunning
+        urls = running["urls"]
+    platform = Platform(urls)
+    try:
+        return await use(platform)
+    finally:
+        await platform.close()
+
+
+def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
+    """Run, and turn what can be foreseen into a named message and its exit code."""
+    import httpx2
+    from pydantic import ValidationError
+
+    from services.kernel.database import NewerData
+    from services.kernel.keys import WrongPassphrase
+    from shouwang.client import Told
+    from shouwang.running import NotRunning
+
+    try:
+        return asyncio.run(work())  # type: ignore[arg-type]
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(0) from None
+    except (InfraError, NewerData, WrongPassphrase) as error:
+        typer.echo(str(error) if isinstance(error, InfraError) else f"{error.__doc__} {error}", err=True)
+        raise typer.Exit(3) from None
+    except ValidationError as error:
+        raise _fail(3, f"设置不符合要求:{error}", "settings don't fit, see above") from None
+    except Told as told:
+        typer.echo(str(told), err=True)
+        raise typer.Exit(6) from None
+    except (httpx2.TransportError, NotRunning):
+        raise _fail(
+            4,
+            "平台未在运行或连接不上,请先执行 shouwang run。",
+            "The platform isn't running or can't be reached: start it with shouwang run.",
+        ) from None
+    except OSError as error:
+        import errno
+
+        if error.errno == errno.EADDRINUSE:
+            raise _fail(
+                3, "端口已被占用,请用 --port 换一个。", "The port is taken: choose another with --port."
+            ) from None
+        raise _fail(3, f"系统错误:{error.strerror}", f"The system refused: {error.filename or ''}") from None
+
+
+def main() -> None:
+    """Run the command."""
+    sys.exit(app())

@@ -1,0 +1,125 @@
+"""A person at the API: signs in, issues commands, asks, and waits until everybody has heard."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+
+_SETTLE_SECONDS = 60
+_LOOK_SECONDS = 0.03
+
+
+class Told(Exception):  # noqa: N818
+    """An answer that is a problem: its status, its code, and what it says."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        """Keep the problem."""
+        fields = "; ".join(f"{f['field']}: {f['zh']} {f['en']}" for f in body.get("fields", []))
+        said = f"{status} {body.get('code')}: {body.get('title')} · {body.get('detail')}"
+        super().__init__(f"{said} ({fields})" if fields else said)
+        self.status = status
+        self.body = body
+
+
+class Platform:
+    """The platform as its users reach it: a base URL for each service."""
+
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        """Talk to these."""
+        self.urls = urls
+        self.http = httpx2.AsyncClient(timeout=120)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self.http.aclose()
+
+    async def request(self, method: str, path: str, **how: Any) -> httpx2.Response:
+        """Ask `/<service>/…`; a problem raises Told."""
+        answer = await self.http.request(method, self.urls[path.split("/")[1]] + path, **how)
+        if answer.status_code >= 400:
+            try:
+                body = answer.json()
+            except ValueError:
+                body = {"code": "not-a-problem", "title": answer.text[:200]}
+            raise Told(answer.status_code, body)
+        return answer
+
+    async def people(self) -> list[dict[str, Any]]:
+        """Return whom one can sign in as."""
+        found: list[dict[str, Any]] = (await self.request("GET", "/registry/dev/people")).json()
+        return found
+
+    async def sign_in(self, post: UUID) -> "Person":
+        """Sign in to a post."""
+        answer = await self.request("POST", "/registry/dev/sign-in", json={"post": str(post)})
+        return Person(self, answer.json()["access_token"])
+
+    async def positions(self) -> dict[str, Any]:
+        """Return every service's places."""
+        names = list(self.urls)
+        answers = await asyncio.gather(*(self.request("GET", f"/{name}/positions") for name in names))
+        return dict(zip(names, (a.json() for a in answers), strict=True))
+
+    async def settled(self) -> dict[str, Any]:
+        """Wait until every consumer has handled all that its sources hold; returns the places."""
+        before: Any = None
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while True:
+                places = await self.positions()
+                if not behind(places) and places == before:
+                    return places
+                before = places
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+def behind(places: Mapping[str, Any]) -> list[str]:
+    """Name the consumers that have not reached their sources' heads."""
+    heads: dict[tuple[str, str], int] = {}
+    for service, told in places.items():
+        for partition, seq in told.get("heads", {}).items():
+            source, at = ("reference", "0") if int(partition) == 24 else (service, partition)
+            heads[source, at] = seq
+        for partition, seq in told.get("feed_heads", {}).items():
+            heads["feed", partition] = seq
+    late = []
+    for told in places.values():
+        for name, consumer in told["consumers"].items():
+            for (source, partition), seq in heads.items():
+                if source in consumer["sources"] and consumer["places"].get(f"{source}.{partition}", 0) < seq:
+                    late.append(f"{name} {source}.{partition}")
+    return late
+
+
+class Person:
+    """Somebody signed in."""
+
+    def __init__(self, platform: Platform, token: str, purpose: str = "case-work") -> None:
+        """Act with this token."""
+        self._platform = platform
+        self.headers = {"Authorization": f"Bearer {token}", "X-Purpose": purpose}
+
+    async def do(self, path: str, key: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Issue a command: `do("registry/register-child", …)`; returns what it did."""
+        headers = {**self.headers, "Idempotency-Key": key or str(uuid4())}
+        answer = await self._platform.request("POST", f"/{path}", json=fields, headers=headers)
+        done: dict[str, Any] = answer.json()
+        return done
+
+    async def ask(self, path: str, **params: Any) -> Any:
+        """Ask a question: `ask("agency/worklist")`."""
+        told = {k: v for k, v in params.items() if v is not None}
+        return (await self._platform.request("GET", f"/{path}", params=told, headers=self.headers)).json()
+
+    async def search(self, **wanted: str) -> Any:
+        """Search children."""
+        return (
+            await self._platform.request("POST", "/agency/search", json=wanted, headers=self.headers)
+        ).json()
+
+    async def send_file(self, path: str, content: bytes, **params: Any) -> httpx2.Response:
+        """Send a file."""
+        told = {k: v for k, v in params.items() if v is not None}
+        headers = {**self.headers, "Content-Type": "application/octet-stream"}
+        return await self._platform.request("POST", f"/{path}", content=content, params=told, headers=headers)

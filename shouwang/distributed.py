@@ -1,0 +1,149 @@
+"""The kafka profile: real Apache Kafka and PostgreSQL, a process for each service, watched and restarted."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from infra.databases import SERVICES, prepare, urls
+from infra.kafka import Kafka, create_topics
+from infra.postgres import Postgres
+from services.kernel.bus import TOPICS
+from services.kernel.bus_kafka import KafkaBus
+from services.kernel.settings import Settings
+from services.kernel.telemetry import log, set_up_logs
+from shouwang.embedded import DEMO_COUNTY, secrets_of
+from shouwang.serving import Serving, open_service
+
+_START_SECONDS = 60
+_WATCH_SECONDS = 0.2
+
+
+class Distributed:
+    """A platform of five service processes; this one starts them, watches them and stops them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        postgres: Postgres,
+        kafka: Kafka,
+        *,
+        port: int = 0,
+        founding: Path | None = DEMO_COUNTY,
+    ) -> None:
+        """Keep data in `folder`; services listen on `port` and the four after it, or on free ones."""
+        self._folder = folder
+        self._postgres = postgres
+        self._kafka = kafka
+        self._founding = founding
+        self._ports = [port + i if port else _free_port() for i in range(len(SERVICES))]
+        self.urls = {name: f"http://127.0.0.1:{p}" for name, p in zip(SERVICES, self._ports, strict=True)}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Prepare databases and topics, start every process, wait until each is ready."""
+        secret = secrets_of(self._folder)["database"]
+        await prepare(self._postgres.url("postgres"), secret)
+        await create_topics(self._kafka.bootstrap, TOPICS)
+        for name in SERVICES:
+            self.processes[name] = self._spawn(name, secret)
+        await asyncio.gather(*(self._ready(name) for name in SERVICES))
+        self._watching = asyncio.create_task(self._watch(secret))
+
+    def _spawn(self, name: str, secret: str) -> subprocess.Popen[bytes]:
+        told = secrets_of(self._folder)
+        connections = urls(name, self._postgres.url, secret)
+        environment = {
+            **os.environ,
+            "SHOUWANG_DATABASE_URL": connections["app"], "SHOUWANG_OWNER_URL": connections["owner"],
+            "SHOUWANG_PROJECTOR_URL": connections.get("projector", ""), "SHOUWANG_KAFKA": self._kafka.bootstrap,
+            "SHOUWANG_KEY_RING": str(self._folder / "keys.sqlite"), "SHOUWANG_KEY_PASSPHRASE": told["key_passphrase"],
+            "SHOUWANG_TOKEN_SECRET": told["token_secret"], "SHOUWANG_SERVICE_SECRET": told["service_secret"],
+            "SHOUWANG_PORT": str(self._ports[SERVICES.index(name)]),
+            "SHOUWANG_NOTIFICATION_URL": self.urls["notification"],
+        }  # fmt: skip
+        founding = [str(self._founding)] if self._founding and name == "registry" else []
+        with (self._folder / f"{name}.log").open("ab") as out:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+                [sys.executable, "-m", "shouwang.distributed", name, *founding], env=environment, stdout=out, stderr=out,
+                cwd=Path(__file__).parents[1],
+            )  # fmt: skip
+
+    async def _ready(self, name: str) -> None:
+        async with httpx2.AsyncClient() as http, asyncio.timeout(_START_SECONDS):
+            while True:
+                try:
+                    if (await http.get(f"{self.urls[name]}/{name}/health/ready")).status_code == 200:
+                        return
+                except httpx2.HTTPError:
+                    await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _watch(self, secret: str) -> None:
+        """Start again what fell: every process comes back from its database alone."""
+        while True:
+            for name, process in self.processes.items():
+                if process.poll() is not None:
+                    log.error("process.fell", service=name, status=process.returncode)
+                    self.processes[name] = self._spawn(name, secret)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def kill(self, name: str) -> None:
+        """Kill -9 one process and wait until its successor is ready."""
+        fallen = self.processes[name]
+        fallen.kill()
+        while self.processes[name] is fallen:
+            await asyncio.sleep(0.05)
+        await self._ready(name)
+
+    async def stop(self) -> None:
+        """Stop every process in order."""
+        if self._watching is not None:
+            self._watching.cancel()
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                await asyncio.to_thread(process.wait, 15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def serve(name: str, founding: Path | None) -> None:
+    """Run one service in this process until it is told to stop, or its parent is gone."""
+    import signal
+
+    set_up_logs(name)
+    settings = Settings()
+    connections = {"owner": settings.owner_url, "app": settings.database_url}
+    if settings.projector_url:
+        connections["projector"] = settings.projector_url
+    bus = KafkaBus(settings.kafka)
+    service = await open_service(name, settings, connections, bus, founding=founding)
+    serving = Serving({name: service}, settings.host, settings.port)
+    await serving.start()
+    told, parent = asyncio.Event(), os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    while not told.is_set() and os.getppid() == parent:
+        try:
+            await asyncio.wait_for(told.wait(), 1)
+        except TimeoutError:
+            continue
+    await serving.stop()
+    await bus.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))

@@ -1,0 +1,89 @@
+"""The embedded profile: PostgreSQL from a wheel, all services in one process, the bus in memory."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.databases import SERVICES, prepare, urls
+from infra.postgres import Postgres
+from services.kernel.bus import Bus
+from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.keys import KeyRing
+from services.kernel.sealing import Cipher
+from services.kernel.service import Service
+from services.kernel.settings import Settings
+from services.kernel.world import RealWorld, World
+from services.notification.app import Notification
+from shouwang.serving import Serving, open_service
+
+DEMO_COUNTY = Path(__file__).parent / "demo_county.yaml"
+
+
+def secrets_of(folder: Path) -> Mapping[str, str]:
+    """Return the secrets of an installation, made when first asked for; the file is its owner's alone."""
+    file = folder / "secrets.json"
+    if not file.exists():
+        made = {
+            name: secrets.token_urlsafe(32)
+            for name in ("database", "key_passphrase", "token_secret", "service_secret")
+        }
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            json.dump(made, out)
+    found: dict[str, str] = json.loads(file.read_text())
+    return found
+
+
+def settings_of(folder: Path, host: str = "127.0.0.1", port: int = 0, notification_url: str = "") -> Settings:
+    """Return the settings of an installation in `folder`."""
+    told = secrets_of(folder)
+    return Settings(
+        key_ring=folder / "keys.sqlite", key_passphrase=told["key_passphrase"], token_secret=told["token_secret"],
+        service_secret=told["service_secret"], host=host, port=port, notification_url=notification_url,
+    )  # fmt: skip
+
+
+class Embedded:
+    """A whole platform in this process. `postgres` must run; everything else is opened here."""
+
+    def __init__(
+        self, folder: Path, postgres: Postgres, *, port: int = 0, founding: Path | None = DEMO_COUNTY,
+        bus: Bus | None = None, world: World | None = None, cipher: Cipher | None = None, keys: KeyRing | None = None,
+    ) -> None:  # fmt: skip
+        """Keep data in `folder`, listen on the loopback address."""
+        self.folder = folder
+        self.bus = bus or EmbeddedBus()
+        self._postgres = postgres
+        self._port = port
+        self._founding = founding
+        self._world = world
+        self._cipher = cipher
+        self._keys = keys
+        self.services: dict[str, Service] = {}
+
+    async def start(self) -> None:
+        """Prepare databases, build all services, listen."""
+        secret = secrets_of(self.folder)["database"]
+        await prepare(self._postgres.url("postgres"), secret)
+        settings = settings_of(self.folder, port=self._port)
+        world = self._world or RealWorld()
+        self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
+        for name in SERVICES:
+            notification = self.services.get("notification")
+            self.services[name] = await open_service(
+                name, settings, urls(name, self._postgres.url, secret), self.bus, founding=self._founding,
+                feed=notification.disclosed if isinstance(notification, Notification) else None,
+                world=world, cipher=self._cipher, keys=self.keys,
+            )  # fmt: skip
+        self._serving = Serving(self.services, settings.host, self._port)
+        await self._serving.start()
+        base = f"http://127.0.0.1:{self._serving.port}"
+        self.urls = dict.fromkeys(SERVICES, base)
+
+    async def stop(self) -> None:
+        """Stop in order."""
+        await self._serving.stop()
+        await self.bus.close()
+        self.keys.close()

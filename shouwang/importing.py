@@ -1,0 +1,96 @@
+"""`shouwang import`: sends ledgers to a running platform and prints what became of each row."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import typer
+
+from services.registry.founding import post_id
+from services.registry.imports import CODES
+from services.registry.ledger.codes import code_of, explain, get_codes
+from shouwang.client import Person, Platform, Told
+
+_MOST_BYTES = 50 * 1024 * 1024
+_MARKS = {"accepted": "✓", "refused": "✗", "duplicate": "=", "ignored": "·"}
+
+
+async def import_all(
+    platform: Platform,
+    files: list[Path],
+    post: str,
+    wanted: dict[str, Any],
+    refused: Path | None,
+    *,
+    as_json: bool,
+) -> bool:
+    """Import files one after the other; returns whether every file could be read."""
+    clerk = await platform.sign_in(await _find_post(platform, post))
+    whole = True
+    for file in files:
+        lines = await _import(clerk, file, wanted)
+        for line in lines:
+            typer.echo(msgspec.json.encode(line).decode() if as_json else _plain(line))
+        whole = whole and lines[-1]["outcome"] != "refused"
+        if refused is not None and any(line["outcome"] == "refused" for line in lines[:-1]):
+            told = {k: v for k, v in wanted.items() if k != "dry_run"}
+            book = await clerk.send_file(
+                "registry/imports/refused-rows", file.read_bytes(), filename=file.name, **told
+            )
+            target = refused if len(files) == 1 else refused.with_name(f"{refused.stem}-{file.stem}.xlsx")
+            target.write_bytes(book.content)
+    return whole
+
+
+async def _import(clerk: Person, file: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        if not file.is_file():
+            return [_whole(file, "file-missing")]
+        if file.stat().st_size > _MOST_BYTES:
+            return [_whole(file, "workbook-too-large")]
+        answer = await clerk.send_file("registry/imports", file.read_bytes(), filename=file.name, **wanted)
+    except OSError:
+        return [_whole(file, "file-missing")]
+    return [msgspec.json.decode(line) for line in answer.content.splitlines()]
+
+
+def _whole(file: Path, reason: str) -> dict[str, Any]:
+    return {"file": file.name, "outcome": "refused", "reasons": [reason], "warnings": []}
+
+
+async def _find_post(platform: Platform, post: str) -> UUID:
+    """Find a post by its id, its key in the founding file, or its title."""
+    people = await platform.people()
+    for person in people:
+        if post in {person["post"], person["duty"], f"{person['body']} {person['duty']}"}:
+            return UUID(person["post"])
+    keyed = post_id(post)
+    if str(keyed) in {p["post"] for p in people}:
+        return keyed
+    raise Told(
+        404,
+        {
+            "code": "post-unknown",
+            "title": f"没有此岗位:{post}",
+            "detail": "No such post; see GET /registry/dev/people",
+        },
+    )
+
+
+def _plain(line: dict[str, Any]) -> str:
+    """Return a line for people."""
+    if "row" not in line:
+        counts = ", ".join(f"{k} {v}" for k, v in line.get("counts", {}).items())
+        why = "; ".join(_said(r) for r in line["reasons"])
+        return f"{line['file']}: {counts or why}"
+    told = [_said(c) for c in (*line["reasons"], *line["warnings"])]
+    return f"{_MARKS[line['outcome']]} {line['sheet']} {line['row']:>4}  {'; '.join(told)}"
+
+
+def _said(code: str) -> str:
+    """Return a code as a sentence in Chinese and English; a refusal of the registry is its own name."""
+    if code_of(code) in get_codes():
+        return f"{explain(code, 'zh')} {explain(code, 'en')}"
+    zh, en = CODES.get(code, (code, ""))
+    return f"{zh} {en}".strip()

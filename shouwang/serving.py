@@ -1,0 +1,131 @@
+"""Opens a service with everything that it is handed, migrates its database, and serves it over HTTP."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from infra.databases import grants, migrations
+from services.agency import app as agency
+from services.agency.feed_client import FeedClient
+from services.agency.reading import FeedQuestions
+from services.assessment import app as assessment
+from services.kernel.auth import Tokens
+from services.kernel.bus import Bus
+from services.kernel.database import Database, migrate
+from services.kernel.keys import KeyRing
+from services.kernel.sealing import AesGcm, Cipher
+from services.kernel.service import Service, Tools
+from services.kernel.settings import Settings
+from services.kernel.sign_in import sign_in_routes
+from services.kernel.world import RealWorld, World
+from services.notification import app as notification
+from services.registry import app as registry
+from services.reporting import app as reporting
+
+Urls = Mapping[str, str]
+
+
+async def open_service(
+    name: str, settings: Settings, urls: Urls, bus: Bus, *, founding: Path | None = None,
+    feed: FeedQuestions | None = None, world: World | None = None, cipher: Cipher | None = None,
+    keys: KeyRing | None = None,
+) -> Service:  # fmt: skip
+    """Migrate and build one service; not started yet. What is not given is the real thing."""
+    await migrate(urls["owner"], migrations(name), grants(name))
+    world = world or RealWorld()
+    keys = keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
+    database = await Database.open(urls.get("projector", urls["app"]))
+    tools = Tools(
+        database,
+        bus,
+        keys,
+        cipher or AesGcm(world),
+        world,
+        Tokens(settings.token_secret),
+        settings.service_secret,
+    )
+    if name == "registry":
+        service = registry.build(tools, founding)
+        if settings.environment == "development":
+            service.app.include_router(
+                sign_in_routes(tools.tokens, service.reference, settings.host), prefix="/registry"
+            )
+        return service
+    if name == "reporting":
+        return reporting.build(tools)
+    if name == "assessment":
+        return assessment.build(tools)
+    if name == "notification":
+        return notification.build(tools)
+    client = None if feed else FeedClient(settings.notification_url, settings.service_secret)
+    questions = feed or client
+    assert questions is not None  # noqa: S101 - one of the two lines above
+    service = agency.build(tools, await Database.open(urls["app"]), questions)
+    if client is not None:
+        service.also_close(client.close)
+    return service
+
+
+class Together:
+    """One ASGI application over all services of a process: the first part of the path names the service."""
+
+    def __init__(self, services: Mapping[str, Service]) -> None:
+        """Serve these."""
+        self._services = services
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand a request to its service; anything else is the registry's, which answers that it isn't there."""
+        if scope["type"] == "lifespan":
+            return
+        service = self._services.get(scope["path"].split("/")[1]) or next(iter(self._services.values()))
+        await service.app(scope, receive, send)
+
+
+# A traceback may quote what somebody typed: on_accident logs the kind of error, uvicorn nothing.
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: whoever starts it also stops it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class Serving:
+    """Services over one port, started and stopped in order."""
+
+    def __init__(self, services: Mapping[str, Service], host: str, port: int) -> None:
+        """Serve these at this address."""
+        self._services = services
+        config = uvicorn.Config(
+            Together(services), host=host, port=port, log_config=None, access_log=False, lifespan="off",
+            timeout_graceful_shutdown=5, server_header=False, h11_max_incomplete_event_size=64 * 1024,
+        )  # fmt: skip
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start loops, then listen; returns when requests are answered. Raises OSError where the port is taken."""
+        listening = socket.create_server((self._server.config.host, self._server.config.port), backlog=2048)
+        self.port = listening.getsockname()[1]
+        for service in self._services.values():
+            await service.start()
+        self._task = asyncio.create_task(self._server.serve([listening]))
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Finish open requests, then end every loop."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        for service in self._services.values():
+            await service.stop()

@@ -1,0 +1,176 @@
+"""What stands between an agency and what is not for it: rows, keys, the record of each look."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from infra.databases import password
+from services.agency.reading import Reading
+from services.kernel.errors import RecordingDown
+from services.notification.feed import Disclosed
+from services.registry.founding import body_id
+from shouwang.client import Told
+from shouwang.embedded import secrets_of
+from tests.helpers import Running, embedded
+
+FACTS: dict[str, Any] = {
+    "birth_date": "2015-03-05",
+    "residence": "上塘村1组",
+    "father": {"name": "张大田"},
+    "family_id_numbers": {"father": "990101198503120010"},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def platform() -> AsyncIterator[tuple[Running, str]]:
+    async with embedded() as running:
+        child = await running.register("张小禾", **FACTS)
+        await running.client.settled()
+        yield running, child
+
+
+async def reader(running: Running) -> Any:
+    secret = secrets_of(running.platform.folder)["database"]
+    return await asyncpg.connect(running.postgres.url("agency", "agency_app", password(secret, "agency_app")))
+
+
+@pytest.mark.req("PRV-03")
+async def test_a_reader_sees_the_rows_of_one_agency_and_without_one_sees_none(
+    platform: tuple[Running, str],
+) -> None:
+    running, _ = platform
+    connection = await reader(running)
+    for table in ("entry", "child", "task", "token"):
+        assert await connection.fetchval(f"select count(*) from {table}") == 0
+    async with connection.transaction():
+        await connection.execute("select set_config('shouwang.agency', $1, true)", str(body_id("township-a")))
+        seen = {r["agency"] for r in await connection.fetch("select agency from entry")}
+    assert seen == {body_id("township-a")}
+    assert await connection.fetchval("select count(*) from entry") == 0
+    for sql in (
+        "delete from entry",
+        "update look set purpose = ''",
+        "delete from look",
+        "alter table entry disable row level security",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(sql)
+    await connection.close()
+
+
+async def test_with_row_level_security_off_the_check_would_notice(platform: tuple[Running, str]) -> None:
+    running, _ = platform
+    await running.fetch("agency", "alter table entry disable row level security")
+    connection = await reader(running)
+    try:
+        assert await connection.fetchval("select count(*) from entry") > 0
+    finally:
+        await running.fetch("agency", "alter table entry enable row level security")
+        await connection.close()
+
+
+@pytest.mark.req("PRV-03")
+async def test_each_body_sees_the_classes_of_its_role_and_no_more(platform: tuple[Running, str]) -> None:
+    running, child = platform
+    everything = {"name", "address", "family", "idnumber"}
+    for key, expected in (
+        ("township-a-clerk", everything), ("village-a1-director", everything - {"idnumber"}),
+        ("civil-affairs-officer", everything), ("police-a-desk", {"name", "address", "idnumber"}),
+    ):  # fmt: skip
+        page = await (await running.sign_in(key)).ask(f"agency/children/{child}")
+        step = next(s for s in page["chronology"] if s["type"] == "registry.child-registered.v1")
+        assert {s["data_class"] for s in step["shown"]} == expected, key
+        assert set(step["withheld"]) == everything - expected
+
+
+@pytest.mark.req("PRV-02")
+async def test_a_key_that_the_feed_has_not_earned_opens_nothing(
+    platform: tuple[Running, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, child = platform
+
+    async def nothing(self: Disclosed, agency: UUID, pairs: Sequence[Any]) -> set[Any]:
+        del self, agency, pairs
+        return set()
+
+    monkeypatch.setattr(Disclosed, "earned", nothing)
+    page = await (await running.sign_in("township-a-clerk")).ask(f"agency/children/{child}")
+    assert "张小禾" not in str(page)
+    assert all(s["fields"] is None for step in page["chronology"] for s in step["shown"])
+
+
+@pytest.mark.req("PRV-02")
+@pytest.mark.parametrize(
+    "path", ["agency/worklist", "agency/ledger", "agency/children/{}", "search", "nobody"]
+)
+async def test_a_look_that_can_not_be_recorded_is_not_answered(
+    platform: tuple[Running, str], path: str
+) -> None:
+    running, child = platform
+    clerk = await running.sign_in("township-a-clerk")
+    await running.fetch("agency", "revoke insert on look from agency_app")
+    try:
+        with pytest.raises(Told, match="503 recording-down") as told:
+            await look(clerk, path, child)
+        assert "张小禾" not in str(told.value.body)
+    finally:
+        await running.fetch("agency", "grant insert on look to agency_app")
+
+
+async def look(who: Any, path: str, child: str) -> Any:
+    if path == "search":
+        return await who.search(name="小禾")
+    if path == "nobody":
+        return await who.search(name="无此人")
+    return await who.ask(path.format(child))
+
+
+@pytest.mark.req("PRV-02")
+async def test_every_look_is_on_record_with_whom_it_showed_and_what_for(
+    platform: tuple[Running, str],
+) -> None:
+    running, child = platform
+    clerk = await running.sign_in("township-a-clerk")
+    for path in ("agency/ledger", "agency/children/{}", "search", "nobody"):
+        (before,) = await running.fetch("agency", "select count(*) from look")
+        await look(clerk, path, child)
+        rows = await running.fetch("agency", "select * from look order by at desc, id desc")
+        assert len(rows) == before[0] + 1, path
+        assert rows[0]["children"] == ([] if path == "nobody" else [UUID(child)])
+        assert (rows[0]["agency"], rows[0]["purpose"]) == (body_id("township-a"), "case-work")
+
+
+async def test_an_answer_that_leaves_before_its_record_is_noticed(
+    platform: tuple[Running, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, child = platform
+
+    async def late(self: Reading, *told: Any) -> None:
+        """The planted violation: nothing is written before the answer leaves."""
+        del self, told
+
+    monkeypatch.setattr(Reading, "record", late)
+    await running.fetch("agency", "revoke insert on look from agency_app")
+    try:
+        with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"), pytest.raises(Told):
+            await look(await running.sign_in("township-a-clerk"), "agency/children/{}", child)
+    finally:
+        await running.fetch("agency", "grant insert on look to agency_app")
+
+
+async def test_an_unknown_child_is_not_found_and_the_look_is_recorded(platform: tuple[Running, str]) -> None:
+    running, _ = platform
+    clerk, nobody = await running.sign_in("township-a-clerk"), uuid4()
+    with pytest.raises(Told, match="404 not-found"):
+        await clerk.ask(f"agency/children/{nobody}")
+    assert await running.fetch("agency", "select 1 from look where children = $1", [nobody])
+
+
+def test_a_look_that_fails_is_a_refusal_that_says_what_to_do() -> None:
+    zh, en = RecordingDown().sentences
+    assert "稍后重试" in zh
+    assert "try again" in en

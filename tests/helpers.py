@@ -1,0 +1,102 @@
+"""What several tests need: worlds that repeat, records by hand, a platform in a folder."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from infra.postgres import Postgres
+from services.kernel.bus import Bus
+from services.kernel.keys import KeyRing
+from services.kernel.sealing import Cipher
+from services.kernel.store import Append, NewEvent, partition_of
+from services.kernel.world import World
+from services.registry.founding import post_id
+from shouwang.client import Person, Platform
+from shouwang.embedded import Embedded
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def new_event(
+    stream: UUID, version: int, key: str = "", *, event_id: UUID | None = None, value: bytes = b"{}"
+) -> NewEvent:
+    """An event of no type that matters, for tests of the store and the bus alone."""
+    orderkey = key or str(stream)
+    return NewEvent(
+        event_id or uuid4(),
+        stream,
+        version,
+        "test.happened.v1",
+        orderkey,
+        partition_of(orderkey),
+        START,
+        value,
+        b"",
+    )
+
+
+def one(stream: UUID, version: int, **how: Any) -> Append:
+    """An append of one event."""
+    key, body = how.pop("command_key", None), how.pop("body", b"")
+    return Append([new_event(stream, version, **how)], key=key, body=body, answer=b"answer")
+
+
+@contextlib.asynccontextmanager
+async def embedded(
+    bus: Bus | None = None,
+    world: World | None = None,
+    cipher: Cipher | None = None,
+    keys: KeyRing | None = None,
+) -> AsyncIterator["Running"]:
+    """A whole platform with a PostgreSQL of its own, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
+    folder.chmod(0o755)
+    postgres = Postgres(folder / "postgres")
+    await asyncio.to_thread(postgres.start)
+    platform = Embedded(folder, postgres, bus=bus, world=world, cipher=cipher, keys=keys)
+    try:
+        await platform.start()
+        client = Platform(platform.urls)
+        await client.settled()
+        yield Running(platform, postgres, client)
+        await client.close()
+    finally:
+        await platform.stop()
+        await asyncio.to_thread(postgres.stop)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Running:
+    """A platform that runs, with the client's shortcuts."""
+
+    def __init__(self, platform: Embedded, postgres: Postgres, client: Platform) -> None:
+        self.platform = platform
+        self.postgres = postgres
+        self.client = client
+
+    async def sign_in(self, key: str) -> Person:
+        return await self.client.sign_in(post_id(key))
+
+    async def register(self, name: str, village: str = "990101001001", **facts: Any) -> str:
+        """Register a child as township A's clerk; returns its id."""
+        clerk = await self.sign_in("township-a-clerk")
+        done = await clerk.do("registry/register-child", region=village, name=name, **facts)
+        child: str = done["events"][0]["subject"]
+        return child
+
+    async def fetch(self, database: str, sql: str, *values: Any) -> Sequence[Any]:
+        """Ask a database as its administrator."""
+        import asyncpg
+
+        connection = await asyncpg.connect(self.postgres.url(database))
+        try:
+            rows: Sequence[Any] = await connection.fetch(sql, *values)
+            return rows
+        finally:
+            await connection.close()

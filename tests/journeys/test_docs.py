@@ -1,0 +1,88 @@
+"""What the documents promise is true of this tree: their blocks run, their files exist."""
+
+import asyncio
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from shouwang import import_codes
+from shouwang.demo_ledger import demo_workbook
+from shouwang.story import VILLAGES
+from tests.helpers import embedded
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text(encoding="utf8"), re.DOTALL)
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    return run("make", *words)
+
+
+def test_the_two_readmes_show_the_same_commands() -> None:
+    assert blocks("README.md")[0] == blocks("README.zh.md")[0] == "make run ONCE=1\nmake test\n"
+    assert blocks("README.md")[-1] == blocks("README.zh.md")[-1]
+
+
+def test_make_prints_every_target_that_a_document_names() -> None:
+    told = make().stdout
+    named = set()
+    for document in ROOT.glob("*.md"):
+        named |= set(re.findall(r"`?make ([a-z]+)", document.read_text(encoding="utf8")))
+    targets = set(re.findall(r"^([a-z]+)", told, re.MULTILINE))
+    assert {"run", "test", "quick"} <= targets
+    assert {n for n in named if n in {"run", "test", "quick", "lock"}} <= targets
+
+
+def test_the_first_command_of_the_readme_tells_the_story_and_ends_well() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="shouwang-test-") as data:
+        Path(data).chmod(0o755)
+        told = make("run", "ONCE=1", f"DATA={data}", "PORT=0")
+        assert told.returncode == 0, told.stderr
+        for step in ("一、", "二、", "三、", "四、", "五、"):
+            assert step in told.stdout
+        assert "Traceback" not in told.stdout + told.stderr
+        again = make("run", "ONCE=1", f"DATA={data}", "PORT=0")
+        assert again.returncode == 0, again.stderr
+        assert "已讲过" in again.stdout
+
+
+async def test_the_readme_by_hand_works_by_hand() -> None:
+    async with embedded() as running:
+        (by_hand,) = [b for b in blocks("README.md") if "curl" in b]
+        base = running.client.urls["registry"]
+        script = by_hand.replace("http://127.0.0.1:8180", base)
+        assert script != by_hand
+        told = await asyncio.to_thread(run, "bash", "-euc", script)
+        assert told.returncode == 0, told.stderr
+        assert '"registry.child-registered.v1"' in told.stdout
+        assert '{"tasks":[]}' in told.stdout
+        book = running.platform.folder / "花名册.xlsx"
+        book.write_bytes(demo_workbook(3, VILLAGES, 40)[0])
+        (importing,) = [b for b in blocks("README.md") if "shouwang import" in b]
+        command = [str(book) if word == "花名册.xlsx" else word for word in importing.split()]
+        told = await asyncio.to_thread(run, *command, "--url", base)
+        assert told.returncode == 0, told.stderr
+        assert '"outcome":"accepted"' in told.stdout
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.zh.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_document_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf8")
+    paths = set(re.findall(r"`((?:services|schemas|infra|shouwang|tests|docs)/[\w./-]*)`", text))
+    paths |= {p for p in re.findall(r"\]\(([^)#]+)\)", text) if not p.startswith("http")}
+    assert paths
+    assert [p for p in sorted(paths) if not (ROOT / p).exists()] == []
+
+
+def test_the_page_of_import_codes_is_that_of_the_code() -> None:
+    assert import_codes.FILE.read_text(encoding="utf8") == import_codes.page()

@@ -1,0 +1,171 @@
+"""A township's ledger goes in by the API: told row by row, the same again changes nothing, what is mended goes in."""
+
+import io
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import openpyxl
+import pytest
+import pytest_asyncio
+
+from shouwang.client import Told
+from shouwang.demo_ledger import demo_workbook
+from shouwang.story import VILLAGES
+from tests.helpers import Running, embedded
+
+BOOK, TRUTH = demo_workbook(21, VILLAGES, 80)
+HEADER = "姓名,性别,出生日期,公民身份证号码,现居住地,父母双方同时外出,父亲姓名,母亲姓名"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def running() -> AsyncIterator[Running]:
+    async with embedded() as platform:
+        yield platform
+
+
+async def send(
+    running: Running, content: bytes, name: str, key: str = "township-a-clerk", **how: Any
+) -> list[dict[str, Any]]:
+    clerk = await running.sign_in(key)
+    answer = await clerk.send_file(
+        "registry/imports", content, filename=name, closing_date="2026-09-30", **how
+    )
+    return [msgspec.json.decode(line) for line in answer.content.splitlines()]
+
+
+async def heads(running: Running) -> int:
+    head: int = (await running.client.positions())["registry"]["head"]
+    return head
+
+
+def csv(*rows: str) -> bytes:
+    return "\n".join([HEADER, *rows]).encode()
+
+
+@pytest.mark.req("REG-06")
+async def test_every_row_is_told_as_the_truth_beside_the_workbook_says(running: Running) -> None:
+    before = await heads(running)
+    dry = await send(running, BOOK, "花名册.xlsx", dry_run=True)
+    assert await heads(running) == before
+    *rows, file = await send(running, BOOK, "花名册.xlsx", rural="verified")
+    assert Counter(r["outcome"] for r in rows) == Counter(r["outcome"] for r in dry[:-1])
+    told = {(r["sheet"], r["row"]): r for r in rows}
+    for truth in TRUTH:
+        row = told[truth["sheet"], truth["row"]]
+        assert row["outcome"] == truth["outcome"]
+        if row["outcome"] == "accepted":
+            assert row["record"] == truth["record"]
+            assert row["child"]
+    assert file["counts"]["accepted"] * 2 == await heads(running) - before
+    assert file["counts"]["refused"] > 0
+
+
+@pytest.mark.req("PLT-07")
+async def test_the_same_file_again_changes_nothing(running: Running) -> None:
+    before = await heads(running)
+    *rows, file = await send(running, BOOK, "花名册.xlsx", rural="verified")
+    assert await heads(running) == before
+    assert "accepted" not in file["counts"]
+    assert {tuple(r["reasons"]) for r in rows if r["outcome"] == "duplicate" and "duplicate_of" not in r} == {
+        ("unchanged",)
+    }
+
+
+@pytest.mark.req("REG-08")
+async def test_a_changed_file_updates_only_what_changed(running: Running) -> None:
+    first = csv(
+        "甲小禾,男,2015-03-05,,上塘村1组,是,甲大田,何春", "乙小禾,女,2016-04-06,,上塘村2组,是,乙大田,周春"
+    )
+    await send(running, first, "台账.csv")
+    before = await heads(running)
+    changed = csv(
+        "甲小禾,男,2015-03-05,,上塘村9组,是,甲大田,何春", "乙小禾,女,2016-04-06,,上塘村2组,是,乙大田,周春"
+    )
+    *rows, _ = await send(running, changed, "台账.csv")
+    assert [(r["outcome"], r["reasons"]) for r in rows if "record" in r] == [
+        ("accepted", ["updated"]), ("duplicate", ["unchanged"]),
+    ]  # fmt: skip
+    (event,) = await running.fetch("registry", "select envelope from event where seq > $1", before)
+    data = msgspec.json.decode(event[0])["data"]
+    assert [b["class"] for b in data["sealed"]] == ["address"]
+
+
+async def test_refused_rows_come_back_as_a_workbook_and_go_in_once_mended(running: Running) -> None:
+    clerk = await running.sign_in("township-a-clerk")
+    content = csv(
+        "丙小禾,男,2015-02-30,,上塘村1组,是,丙大田,何春", "丁小禾,男,2015-03-05,,上塘村1组,是,丁大田,何春"
+    )
+    *rows, _ = await send(running, content, "台账.csv")
+    assert [r["outcome"] for r in rows if "record" in r] == ["refused", "accepted"]
+    answer = await clerk.send_file(
+        "registry/imports/refused-rows", content, filename="台账.csv", closing_date="2026-09-30"
+    )
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    sheet = book.active
+    assert sheet is not None
+    assert "原因" in str(sheet.cell(1, sheet.max_column).value)
+    assert [sheet.cell(r, 1).value for r in range(2, sheet.max_row + 1)] == ["丙小禾"]
+    sheet.cell(2, 3, "2015-02-28")
+    mended = io.BytesIO()
+    book.save(mended)
+    *rows, _ = await send(running, mended.getvalue(), "改正.xlsx")
+    assert [r["outcome"] for r in rows if "record" in r] == ["accepted"]
+
+
+async def test_a_gb18030_file_of_another_township_goes_to_its_own_ledger(running: Running) -> None:
+    content = csv("戊小䶮,女,2017-05-06,,岭东村1组,是,戊大田,何春").decode().encode("gb18030")
+    *rows, _ = await send(running, content, "云岭.csv", "township-b-clerk")
+    (row,) = [r for r in rows if "record" in r]
+    assert row["record"]["姓名"] == "戊小䶮"
+    await running.client.settled()
+    theirs = await (await running.sign_in("township-b-clerk")).ask(f"agency/children/{row['child']}")
+    assert theirs["region"] == "990101002000"
+    with pytest.raises(Told, match="404"):
+        await (await running.sign_in("township-a-clerk")).ask(f"agency/children/{row['child']}")
+
+
+async def test_a_file_that_can_not_be_read_is_refused_whole_and_nothing_is_added(running: Running) -> None:
+    before = await heads(running)
+    for content, code in (
+        (b"", "file-empty"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "wrong-file-type"),
+        (b"a,b\n1,2\n", "no-header-found"),
+    ):
+        lines = await send(running, content, "台账.csv")
+        assert [(line["outcome"], line["reasons"]) for line in lines] == [("refused", [code])]
+        assert "row" not in lines[0]
+    assert await heads(running) == before
+
+
+async def test_a_body_that_keeps_no_ledger_may_not_import(running: Running) -> None:
+    with pytest.raises(Told, match="403 not-allowed"):
+        await send(running, BOOK, "花名册.xlsx", "school-a-teacher")
+
+
+@pytest.mark.req("REG-02")
+async def test_without_the_clerks_word_on_rural_status_the_category_awaits_facts(running: Running) -> None:
+    await send(running, csv("己小禾,男,2015-03-05,,上塘村1组,是,己大田,何春"), "台账.csv")
+    await send(running, csv("庚小禾,男,2015-03-05,,上塘村1组,是,庚大田,何春"), "台账.csv", rural="verified")
+    await running.client.settled()
+    clerk = await running.sign_in("township-a-clerk")
+    (waits,) = await clerk.search(name="己小禾")
+    (holds,) = await clerk.search(name="庚小禾")
+    assert (waits["categories"], waits["undetermined"]) == ([], ["LEFT_BEHIND"])
+    assert (holds["categories"], holds["undetermined"]) == (["LEFT_BEHIND"], [])
+
+
+@pytest.mark.req("REG-32")
+async def test_the_ledger_is_filtered_and_paged(running: Running) -> None:
+    await running.client.settled()
+    clerk = await running.sign_in("township-a-clerk")
+    first = await clerk.ask("agency/ledger")
+    assert len(first["children"]) == 50
+    second = await clerk.ask("agency/ledger", after=first["next"])
+    assert not {c["child"] for c in first["children"]} & {c["child"] for c in second["children"]}
+    girls = await clerk.ask("agency/ledger", sex="female", schooling="primary")
+    assert girls["children"]
+    assert {(c["sex"], c["schooling"]) for c in girls["children"]} == {("female", "primary")}
+    village = await clerk.ask("agency/ledger", region="990101001002")
+    assert {c["region"] for c in village["children"]} == {"990101001002"}

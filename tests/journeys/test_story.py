@@ -1,0 +1,210 @@
+"""The story of the demo county, in both profiles, under faults, and after a rebuild: the same rows every time."""
+
+import asyncio
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from infra.kafka import Kafka
+from infra.postgres import Postgres
+from services.kernel.bus_embedded import Chaos, EmbeddedBus
+from services.kernel.keys import KeyRing
+from services.kernel.world import RealWorld
+from shouwang.client import Person, Platform, Told
+from shouwang.demo_ledger import GRANDMOTHER_NAME, SIBLING_NAMES
+from shouwang.distributed import Distributed
+from shouwang.embedded import secrets_of
+from shouwang.story import Story
+from tests.helpers import Running, embedded
+from tests.journeys.dump import canonical_dump, exact_dump
+
+ROWS = 60
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def told() -> AsyncIterator[tuple[Running, list[str]]]:
+    """A quiet embedded platform on which the story was told, and what was said."""
+    async with embedded() as running:
+        said: list[str] = []
+        await Story(running.client, said.append, rows=ROWS).tell()
+        yield running, said
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def dump(told: tuple[Running, list[str]]) -> list[str]:
+    running, _ = told
+    return await canonical_dump(running.fetch, running.platform.keys)
+
+
+async def sibling(running: Running, key: str, name: str = SIBLING_NAMES[0]) -> tuple[Person, dict[str, Any]]:
+    clerk = await running.sign_in("township-a-clerk")
+    (found,) = [c for c in await clerk.search(name=name) if c["on_file"]]
+    who = await running.sign_in(key)
+    return who, await who.ask(f"agency/children/{found['child']}")
+
+
+@pytest.mark.req("REG-01")
+@pytest.mark.req("REG-02")
+async def test_the_pack_says_whether_a_child_is_left_behind_and_why(told: tuple[Running, list[str]]) -> None:
+    _, page = await sibling(told[0], "township-a-clerk")
+    assert page["facts"]["categories"] == ["LEFT_BEHIND"]
+    assert {f["condition"]: f.get("holds") for f in page["facts"]["findings"]} == {
+        "both_parents_away": True, "one_away_other_incapable": None, "under_age": True, "rural_household": True,
+    }  # fmt: skip
+
+
+@pytest.mark.req("GRD-03")
+@pytest.mark.req("GRD-17")
+async def test_both_siblings_have_their_grandmother_as_delegated_guardian(
+    told: tuple[Running, list[str]],
+) -> None:
+    guardians = set()
+    for name in SIBLING_NAMES:
+        _, page = await sibling(told[0], "township-a-clerk", name)
+        (step,) = [s for s in page["chronology"] if s["type"] == "registry.guardianship-delegated.v1"]
+        assert any((s["fields"] or {}).get("name") == GRANDMOTHER_NAME for s in step["shown"])
+        guardians.add(step["open"]["guardian"])
+    assert len(guardians) == 1
+
+
+@pytest.mark.req("EMR-17")
+@pytest.mark.req("ASM-01")
+async def test_the_notice_opens_one_assessment_a_child_and_is_acknowledged_once(
+    told: tuple[Running, list[str]],
+) -> None:
+    for name in SIBLING_NAMES:
+        clerk, page = await sibling(told[0], "township-a-clerk", name)
+        types = [s["type"] for s in page["chronology"]]
+        for once in (
+            "reporting.police-notice-sent.v1", "assessment.assessment-opened.v1", "notification.notification-sent.v1",
+            "notification.notification-acknowledged.v1",
+        ):  # fmt: skip
+            assert types.count(once) == 1, once
+        assert [t["kind"] for t in page["tasks"]] == ["assess"]
+    assert {t["kind"] for t in (await clerk.ask("agency/worklist"))["tasks"]} == {"assess"}
+
+
+@pytest.mark.req("PRV-01")
+async def test_only_the_police_see_the_report_and_who_made_it(told: tuple[Running, list[str]]) -> None:
+    for key, sees in (
+        ("police-a-desk", True), ("police-county", True), ("township-a-clerk", False), ("village-a1-director", False),
+        ("civil-affairs-officer", False),
+    ):  # fmt: skip
+        _, page = await sibling(told[0], key)
+        assert ("梁老师" in str(page)) is sees, key
+        assert any(s["type"] == "reporting.report-filed.v1" for s in page["chronology"]) is sees
+
+
+async def test_the_teachers_own_school_and_the_other_township_see_nothing(
+    told: tuple[Running, list[str]],
+) -> None:
+    _, page = await sibling(told[0], "township-a-clerk")
+    for key in ("school-a-teacher", "school-a-head", "township-b-clerk", "police-b-desk", "procurator"):
+        stranger = await told[0].sign_in(key)
+        for child in (page["child"], *page["also"]):
+            with pytest.raises(Told, match="404"):
+                await stranger.ask(f"agency/children/{child}")
+        assert await stranger.search(name=SIBLING_NAMES[0]) == []
+        assert (await stranger.ask("agency/worklist"))["tasks"] == []
+
+
+@pytest.mark.req("PLT-03")
+async def test_the_page_says_who_has_seen_it(told: tuple[Running, list[str]]) -> None:
+    _, page = await sibling(told[0], "township-a-clerk")
+    bodies = {look["body"] for look in page["seen_by"]}
+    assert {"青禾镇人民政府", "望川县民政局", "上塘村村民委员会"} <= bodies
+    assert "青禾派出所" not in bodies
+    _, page = await sibling(told[0], "village-a1-director")
+    assert {look["body"] for look in page["seen_by"]} == {"上塘村村民委员会"}
+
+
+@pytest.mark.req("PLT-07")
+async def test_telling_it_again_adds_no_event(told: tuple[Running, list[str]]) -> None:
+    running, _ = told
+    before = await running.client.positions()
+    said: list[str] = []
+    await Story(running.client, said.append, rows=ROWS).tell()
+    after = await running.client.positions()
+    assert {k: v.get("heads") for k, v in before.items()} == {k: v.get("heads") for k, v in after.items()}
+    assert not any(re.search(r"\baccepted \d", line) for line in said)
+    assert any(re.search(r"\bduplicate \d\d", line) for line in said)
+
+
+@pytest.mark.req("PLT-08")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_duplicates_lag_and_any_interleaving_give_the_same_rows(dump: list[str], seed: int) -> None:
+    chaos = Chaos(seed=seed, duplicates=0.5, window=30, lag=0.3)
+    async with embedded(EmbeddedBus(chaos)) as running:
+        await Story(running.client, lambda _: None, rows=ROWS).tell()
+        assert await canonical_dump(running.fetch, running.platform.keys) == dump
+
+
+@pytest.mark.req("PLT-04")
+@pytest.mark.req("PLT-05")
+async def test_views_rebuilt_from_an_empty_bus_are_the_same_to_the_byte(
+    told: tuple[Running, list[str]],
+) -> None:
+    running, _ = told
+    before = await exact_dump(running.fetch)
+    heads = await running.client.positions()
+    agency = running.platform.services["agency"]
+    await agency.stop_loops()
+    for table in ("entry", "child", "task", "token", "checkpoint"):
+        await running.fetch("agency", f"delete from {table}")
+    assert isinstance(running.platform.bus, EmbeddedBus)
+    await running.platform.bus.wipe()
+    await agency.start()
+    await running.client.settled()
+    assert await exact_dump(running.fetch) == before
+    after = await running.client.positions()
+    assert {k: v.get("heads") for k, v in heads.items()} == {k: v.get("heads") for k, v in after.items()}
+
+
+@pytest.mark.slow
+async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kafka) -> None:
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
+    folder.chmod(0o755)
+    postgres = Postgres(folder / "postgres")
+    await asyncio.to_thread(postgres.start)
+    await asyncio.to_thread(kafka.wipe)
+    platform = Distributed(folder, postgres, kafka)
+    try:
+        await platform.start()
+        client = Platform(platform.urls)
+        await Story(client, lambda _: None, rows=ROWS).tell()
+        await client.settled()
+        ring = KeyRing(folder / "keys.sqlite", secrets_of(folder)["key_passphrase"], RealWorld())
+
+        async def fetch(database: str, sql: str, *values: Any) -> Sequence[Any]:
+            connection = await asyncpg.connect(postgres.url(database))
+            rows: Sequence[Any] = await connection.fetch(sql, *values)
+            await connection.close()
+            return rows
+
+        assert await canonical_dump(fetch, ring) == dump
+        before = await exact_dump(fetch)
+        await asyncio.to_thread(kafka.wipe)
+        from infra.kafka import create_topics
+        from services.kernel.bus import TOPICS
+
+        await create_topics(kafka.bootstrap, TOPICS)
+        connection = await asyncpg.connect(postgres.url("agency"))
+        for table in ("entry", "child", "task", "token", "checkpoint"):
+            await connection.execute(f"delete from {table}")
+        await connection.close()
+        await platform.kill("agency")
+        await client.settled()
+        assert await exact_dump(fetch) == before
+        ring.close()
+        await client.close()
+    finally:
+        await platform.stop()
+        await asyncio.to_thread(postgres.stop)
+        shutil.rmtree(folder, ignore_errors=True)

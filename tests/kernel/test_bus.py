@@ -1,0 +1,273 @@
+"""One exam for every bus: the embedded one, the embedded one with faults, and real Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from infra.kafka import Kafka, create_topics
+from services.kernel.bus import TOPICS, Bus, Record
+from services.kernel.bus_embedded import Chaos, EmbeddedBus
+from services.kernel.bus_kafka import KafkaBus
+from services.kernel.database import Connection, Database
+from services.kernel.projection import Consumer
+from services.kernel.relay import Relay, StoreLog
+from services.kernel.store import PARTITIONS, Append, EventStore, append_in, partition_of
+from tests.conftest import NewDatabase
+from tests.helpers import new_event
+
+CHAOS = Chaos(seed=11, duplicates=0.3, window=20, lag=0.2)
+
+
+@pytest_asyncio.fixture(
+    params=["embedded", "faulty", pytest.param("kafka", marks=pytest.mark.slow)], loop_scope="session"
+)
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    if request.param == "kafka":
+        server: Kafka = request.getfixturevalue("kafka")
+        await create_topics(server.bootstrap, TOPICS)
+        made: Bus = KafkaBus(server.bootstrap)
+    else:
+        made = EmbeddedBus(CHAOS if request.param == "faulty" else None)
+    yield made
+    await made.close()
+
+
+class Rows:
+    """A view that writes down what it was given, in its own transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.fail: set[int] = set()
+
+    async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.seq in self.fail:
+                raise ValueError
+            await rows.execute("insert into seen values ($1, $2)", record.key, record.seq)
+
+    async def seen(self) -> list[tuple[str, int]]:
+        return [
+            (r["key"], r["seq"]) for r in await self.database.fetch("select key, seq from seen order by at")
+        ]
+
+
+async def rows_in(new_database: NewDatabase) -> Rows:
+    database = await new_database()
+    await database.fetch("create table seen (key text, seq bigint unique, at bigserial)")
+    return Rows(database)
+
+
+async def fill(store: EventStore, children: int, each: int) -> int:
+    """Append events of several children, interleaved; returns how many."""
+    streams = [uuid4() for _ in range(children)]
+    for version in range(1, each + 1):
+        async with store.database.transaction() as rows:
+            await append_in(
+                rows, [Append([new_event(s, version, value=b'{"version":%d}' % version)]) for s in streams]
+            )
+    store.grew.set()
+    return children * each
+
+
+async def reach(consumer: Consumer, store: EventStore) -> None:
+    heads = await store.heads()
+    async with asyncio.timeout(60):
+        while any(consumer.places.get((s, p), 0) < q for s in consumer.sources for p, q in heads.items()):
+            await asyncio.sleep(0.01)
+
+
+def in_order_for_each(seen: list[tuple[str, int]]) -> bool:
+    last: dict[str, int] = {}
+    for key, seq in seen:
+        if seq <= last.get(key, 0):
+            return False
+        last[key] = seq
+    return True
+
+
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.req("PLT-08")
+async def test_every_event_arrives_once_and_in_order_for_each_child(
+    bus: Bus, new_database: NewDatabase
+) -> None:
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    source = "registry"
+    relay = asyncio.create_task(Relay(source, store.database, StoreLog(store), bus).run())
+    consumer = Consumer(f"view-{uuid4()}", [source], view.database, bus, view.fold)
+    reading = asyncio.create_task(consumer.run())
+    count = await fill(store, 30, 20)
+    incarnation, _ = await store.position()
+    await reach(consumer, store) if isinstance(bus, EmbeddedBus) else await reach_this(
+        consumer, store, incarnation
+    )
+    seen = await view.seen()
+    assert len(seen) == count
+    assert in_order_for_each(seen)
+    await cancel(relay, reading)
+
+
+async def reach_this(consumer: Consumer, store: EventStore, incarnation: UUID) -> None:
+    """On a broker shared by tests, older stores' records are there too: only ours count."""
+    consumer._stores = {"registry": incarnation}
+    await reach(consumer, store)
+
+
+async def test_a_consumer_that_starts_again_goes_on_where_its_rows_are(new_database: NewDatabase) -> None:
+    bus = EmbeddedBus(CHAOS)
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    relay = asyncio.create_task(Relay("registry", store.database, StoreLog(store), bus).run())
+    for _ in range(3):
+        consumer = Consumer("view", ["registry"], view.database, bus, view.fold)
+        reading = asyncio.create_task(consumer.run())
+        await fill(store, 10, 5)
+        await reach(consumer, store)
+        await cancel(reading)
+    assert sorted(seq for _, seq in await view.seen()) == list(range(1, 151))
+    await cancel(relay)
+
+
+async def test_a_wiped_bus_is_refilled_and_changes_nothing(new_database: NewDatabase) -> None:
+    bus = EmbeddedBus()
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    relay = asyncio.create_task(Relay("registry", store.database, StoreLog(store), bus).run())
+    consumer = Consumer("view", ["registry"], view.database, bus, view.fold)
+    reading = asyncio.create_task(consumer.run())
+    await fill(store, 10, 5)
+    await reach(consumer, store)
+    await bus.wipe()
+    await fill(store, 10, 5)
+    await reach(consumer, store)
+    assert sorted(seq for _, seq in await view.seen()) == list(range(1, 101))
+    await cancel(relay, reading)
+
+
+async def test_a_bad_record_steps_aside_with_all_later_ones_of_its_child_and_comes_back(
+    new_database: NewDatabase,
+) -> None:
+    bus = EmbeddedBus()
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    relay = asyncio.create_task(Relay("registry", store.database, StoreLog(store), bus).run())
+    view.fail = {7}
+    consumer = Consumer("view", ["registry"], view.database, bus, view.fold)
+    reading = asyncio.create_task(consumer.run())
+    await fill(store, 5, 6)
+    await reach(consumer, store)
+    (bad,) = await store.database.fetch("select orderkey from event where seq = 7")
+    parked = [r[0] for r in await view.database.fetch("select seq from parked order by seq")]
+    later = [
+        r[0]
+        for r in await store.database.fetch(
+            "select seq from event where orderkey = $1 and seq >= 7 order by seq", bad[0]
+        )
+    ]
+    assert parked == later
+    assert len(await view.seen()) == 30 - len(later)
+    await cancel(reading)
+    view.fail = set()
+    consumer = Consumer("view", ["registry"], view.database, bus, view.fold)
+    reading = asyncio.create_task(consumer.run())
+    async with asyncio.timeout(10):
+        while len(await view.seen()) < 30:
+            await asyncio.sleep(0.01)
+    assert in_order_for_each(await view.seen())
+    assert not await view.database.fetch("select 1 from parked")
+    await cancel(reading, relay)
+
+
+async def test_an_event_waits_for_what_its_writer_had_seen(new_database: NewDatabase) -> None:
+    bus = EmbeddedBus()
+    registry, reporting, view = (
+        EventStore(await new_database()),
+        EventStore(await new_database()),
+        await rows_in(new_database),
+    )
+    await view.database.fetch("alter table seen drop constraint seen_seq_key")
+    child = uuid4()
+    waits = b'{"id":"x","type":"x","source":"","subject":"","time":"","recordedat":"","actor":"","purpose":"","orderkey":"","correlationid":"","data":{},"after":"reporting:2"}'  # noqa: E501
+    async with registry.database.transaction() as rows:
+        await append_in(rows, [Append([new_event(child, 1, value=waits), new_event(child, 2)])])
+    consumer = Consumer("view", ["registry", "reporting"], view.database, bus, view.fold)
+    tasks = [
+        asyncio.create_task(consumer.run()),
+        asyncio.create_task(Relay("registry", registry.database, StoreLog(registry), bus).run()),
+    ]
+    async with asyncio.timeout(10):
+        while consumer.parked < 2:
+            await asyncio.sleep(0.01)
+    assert await view.seen() == []
+    async with reporting.database.transaction() as rows:
+        await append_in(
+            rows,
+            [
+                Append(
+                    [
+                        new_event(child, 1, event_id=uuid4(), key=str(child)),
+                        new_event(child, 2, key=str(child)),
+                    ]
+                )
+            ],
+        )
+    tasks.append(asyncio.create_task(Relay("reporting", reporting.database, StoreLog(reporting), bus).run()))
+    async with asyncio.timeout(10):
+        while len(await view.seen()) < 4:
+            await asyncio.sleep(0.01)
+    assert [seq for _, seq in await view.seen()] == [1, 2, 1, 2]
+    await cancel(*tasks)
+
+
+async def test_a_source_that_is_another_store_stops_the_view(new_database: NewDatabase) -> None:
+    view = await rows_in(new_database)
+    first, second = EmbeddedBus(), EmbeddedBus()
+    for bus in (first, second):
+        store = EventStore(await new_database())
+        await fill(store, 3, 3)
+        consumer = Consumer("view", ["registry"], view.database, bus, view.fold)
+        tasks = [
+            asyncio.create_task(consumer.run()),
+            asyncio.create_task(Relay("registry", store.database, StoreLog(store), bus).run()),
+        ]
+        async with asyncio.timeout(10):
+            while consumer.stopped is None and (bus is second or len(await view.seen()) < 9):
+                await asyncio.sleep(0.01)
+        await cancel(*tasks)
+    assert consumer.stopped == "AnotherStore"
+    assert len(await view.seen()) == 9
+
+
+async def test_a_second_member_that_moved_the_checkpoint_fences_the_first(new_database: NewDatabase) -> None:
+    bus = EmbeddedBus()
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    relay = asyncio.create_task(Relay("registry", store.database, StoreLog(store), bus).run())
+    members = [Consumer("view", ["registry"], view.database, bus, view.fold) for _ in range(2)]
+    reading = [asyncio.create_task(m.run()) for m in members]
+    for _ in range(5):
+        await fill(store, 10, 4)
+    async with asyncio.timeout(30):
+        while len(await view.seen()) < 200:
+            await asyncio.sleep(0.02)
+    assert sorted(seq for _, seq in await view.seen()) == list(range(1, 201))
+    await cancel(relay, *reading)
+
+
+def test_keys_go_to_the_partitions_that_kafkas_own_clients_choose() -> None:
+    # Vectors of Kafka's UtilsTest.testMurmur2, as signed 32-bit integers.
+    vectors = {
+        "21": -973932308,
+        "foobar": -790332482,
+        "abc": 479470107,
+        "a-little-bit-long-string": -985981536,
+    }
+    for key, hashed in vectors.items():
+        assert partition_of(key) == (hashed & 0x7FFFFFFF) % PARTITIONS
+
+
+def test_every_partition_gets_children() -> None:
+    assert {partition_of(str(uuid4())) for _ in range(2000)} == set(range(PARTITIONS))

@@ -1,0 +1,301 @@
+"""Who comes to know of a child: which events give whom a role, and what each role is shown of each event."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.catalogue import EVENTS
+from schemas.envelope import Block, Envelope
+from schemas.event import Event
+from schemas.fields import DataClass
+from schemas.notification import AccessEnded, AccessGranted, Role
+from schemas.reference import BodyKind
+from schemas.registry import ChildRegistered, GuardianshipDelegated
+from schemas.reporting import Ground, PoliceNoticeSent, ReportFiled
+from services.kernel.reactions import Task
+from services.kernel.sealing import BlockRef, redact, refs, unpack
+from services.kernel.world import SeededWorld
+from services.notification import access, notice
+from services.notification.access import ACCESS, GrantAccess
+from services.notification.disclosure import _FILE, Disclosure, concerns, disclosure_table
+from services.notification.notice import NOTICE, SendNotice
+from services.notification.reactions import rules_with
+from services.notification.router import Heard, Router, Shown
+from tests.contracts.make_golden import EXAMPLES
+from tests.scenario import (
+    NOW,
+    NOWHERE,
+    POLICE,
+    SHORT,
+    STATION,
+    TOWNSHIP,
+    VILLAGE,
+    find_body_in,
+    some,
+    written,
+)
+
+CHILD, CAUSE, OTHER = some(1), some(20), some(105)
+BODIES = {kind: some(300 + i) for i, kind in enumerate(BodyKind)}
+BY_TYPE = {event.type: event for event in EXAMPLES if not event.type.startswith("reference.")}
+ALL = "name idnumber address family schooling health economic"
+
+
+def tasks(event: Event, *kinds: BodyKind) -> list[Task]:
+    """What notification does on hearing an event, where bodies of these kinds (or of all) are on record."""
+    found = find_body_in({k: BODIES[k] for k in kinds or BODIES})
+    return list(rules_with(found)(written(event, CAUSE)[0]))
+
+
+def gained(made: Sequence[Task]) -> set[tuple[UUID, Role]]:
+    return {(t.command.agency, t.command.role) for t in made if isinstance(t.command, GrantAccess)}
+
+
+def registered(region: str = VILLAGE) -> ChildRegistered:
+    return ChildRegistered(child=CHILD, region=region, name="张小禾")
+
+
+def reported(region: str = VILLAGE) -> ReportFiled:
+    filed = BY_TYPE[ReportFiled.type]
+    assert isinstance(filed, ReportFiled)
+    return filed.model_copy(update={"child": CHILD, "region": region})
+
+
+def noticed() -> PoliceNoticeSent:
+    return PoliceNoticeSent(
+        child=CHILD, report=some(8), incident=some(7), notice=some(6), region=VILLAGE, flow=("F_12",), sender=STATION,
+        recipient=TOWNSHIP, grounds=(Ground.LIVING_ALONE,), steps=("ACCEPTED",),
+    )  # fmt: skip
+
+
+# --- Who gains a role
+@pytest.mark.req("PRV-03")
+def test_a_registered_child_is_known_to_its_township_village_civil_affairs_and_station_and_to_nobody_else() -> (
+    None
+):
+    made = tasks(registered())
+    assert gained(made) == {
+        (BODIES[BodyKind.TOWNSHIP], Role.LEDGER),
+        (BODIES[BodyKind.VILLAGE], Role.VILLAGE),
+        (BODIES[BodyKind.CIVIL_AFFAIRS], Role.SUPERVISOR),
+        (BODIES[BodyKind.POLICE_STATION], Role.AREA_POLICE),
+    }
+    assert len(made) == 4
+
+
+@pytest.mark.req("PRV-01")
+@pytest.mark.req("PRV-03")
+def test_a_report_is_known_to_the_police_and_to_nobody_else() -> None:
+    made = tasks(reported())
+    assert gained(made) == {
+        (BODIES[BodyKind.POLICE_STATION], Role.CASE_POLICE), (BODIES[BodyKind.POLICE], Role.CASE_POLICE),
+    }  # fmt: skip
+    assert len(made) == 2
+
+
+@pytest.mark.req("NTF-01")
+@pytest.mark.req("PRV-03")
+def test_a_police_notice_is_sent_and_known_to_its_recipient_whoever_answers_for_the_region() -> None:
+    made = tasks(noticed())
+    assert gained(made) == {(TOWNSHIP, Role.RESPONDER)}
+    assert made[1].command == SendNotice(
+        child=CHILD, notice=some(6), flow=("F_12",), sender=STATION, recipient=TOWNSHIP, cause=CAUSE
+    )
+    assert (made[1].decider, made[1].stream, len(made)) == (NOTICE, notice.stream_of(some(6)), 2)
+
+
+@pytest.mark.req("PRV-03")
+def test_no_other_event_gives_anybody_a_role() -> None:
+    deciding = {ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type}
+    assert [t for event in EXAMPLES if event.type not in deciding for t in tasks(event)] == []
+    assert {e.type for e in EXAMPLES} == {*EVENTS}
+
+
+@pytest.mark.req("PRV-03")
+def test_in_a_region_that_nobody_answers_for_nobody_gains_a_role() -> None:
+    assert tasks(registered(NOWHERE)) == []
+    assert tasks(reported(NOWHERE)) == []
+
+
+@pytest.mark.req("PRV-03")
+def test_a_kind_of_body_that_is_not_on_record_is_left_out_and_the_others_are_not() -> None:
+    assert gained(tasks(registered(), BodyKind.TOWNSHIP)) == {(BODIES[BodyKind.TOWNSHIP], Role.LEDGER)}
+    assert gained(tasks(reported(), BodyKind.POLICE)) == {(BODIES[BodyKind.POLICE], Role.CASE_POLICE)}
+    assert tasks(registered(), BodyKind.SCHOOL) == []
+
+
+@pytest.mark.req("PRV-03")
+@pytest.mark.req("PLT-05")
+def test_grants_rest_on_the_event_heard_go_to_the_childs_stream_and_have_names_of_their_own() -> None:
+    for event in (registered(), reported(), noticed()):
+        grants = [t for t in tasks(event) if isinstance(t.command, GrantAccess)]
+        assert {t.stream for t in grants} == {access.stream_of(CHILD)}
+        assert all(isinstance(t.command, GrantAccess) and t.command.cause == CAUSE for t in grants)
+        assert all(t.decider is ACCESS and t.on_behalf_of is None for t in grants)
+        assert len({t.name for t in tasks(event)}) == len(tasks(event))
+        assert tasks(event) == tasks(event)
+
+
+# --- What a role is shown
+EXPECTED: dict[str, dict[Role, str]] = {
+    "registry.child-registered.v1": {
+        Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
+        Role.AREA_POLICE: "name idnumber address",
+    },
+    "registry.ledger-entry-updated.v1": {
+        Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
+        Role.AREA_POLICE: "name idnumber address",
+    },
+    "registry.child-category-assigned.v1": dict.fromkeys(
+        (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE), "family"
+    ),
+    "registry.guardianship-delegated.v1": {
+        Role.LEDGER: "name idnumber address contact family", Role.VILLAGE: "name address contact family",
+        Role.SUPERVISOR: "name family", Role.AREA_POLICE: "name address contact",
+    },
+    "registry.guardian-changed.v1": dict.fromkeys(
+        (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE), "name"
+    ),
+    "registry.child-identified.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},
+    "reporting.report-accepted.v1": {Role.CASE_POLICE: ""},
+    "reporting.police-notice-sent.v1": {Role.CASE_POLICE: "name case", Role.RESPONDER: "name case"},
+    "assessment.assessment-opened.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "notification.access-granted.v1": dict.fromkeys([r for r in Role if r is not Role.AUTHOR], ""),
+    "notification.access-ended.v1": dict.fromkeys([r for r in Role if r is not Role.AUTHOR], ""),
+    "notification.notification-sent.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "notification.notification-acknowledged.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "platform.reaction-refused.v1": {Role.LEDGER: "", Role.RESPONDER: "", Role.CASE_POLICE: ""},
+}  # fmt: skip
+
+
+def router(table: Disclosure | None = None) -> Router:
+    return Router(table or disclosure_table(), SeededWorld(1, NOW))
+
+
+def shown(envelope: Envelope, agency: UUID, role: Role) -> list[Shown]:
+    return router()._show(Heard(envelope, 3), agency, role)
+
+
+@pytest.mark.req("PRV-03")
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("kind", sorted(BY_TYPE))
+def test_a_role_is_shown_the_blocks_that_the_table_gives_it_and_no_others(kind: str, role: Role) -> None:
+    event = BY_TYPE[kind]
+    envelope, blocks = written(event, CAUSE)
+    agency = event.agency if isinstance(event, AccessGranted | AccessEnded) else TOWNSHIP
+    expected = "".join(f"{c} " for c in DataClass if c is not DataClass.REPORTER) if role is Role.AUTHOR else (
+        EXPECTED[kind].get(role)
+    )  # fmt: skip
+    rows = shown(envelope, agency, role)
+    if expected is None:
+        assert rows == []
+        return
+    (row,) = rows
+    classes = [b.data_class for b in envelope.blocks]
+    assert {classes[i] for i in row.places} == set(expected.split()) & set(classes)
+    assert {c for _, c in row.pairs} == {classes[i] for i in row.places}
+    assert (row.agency, row.role, row.event) == (agency, role.value, CAUSE)
+    assert row.clause
+    given = refs(envelope, redact(blocks, row.places))
+    assert [g.data_class for g in given] == [classes[i] for i in row.places]
+    assert len(unpack(redact(blocks, row.places))) == len(classes)
+
+
+@pytest.mark.req("PRV-03")
+def test_the_examples_carry_every_class_so_that_nothing_is_shown_by_being_absent() -> None:
+    for kind, roles in EXPECTED.items():
+        classes = {b.data_class for b in written(BY_TYPE[kind], CAUSE)[0].blocks}
+        assert {c for said in roles.values() for c in said.split()} <= classes, kind
+    assert set(EXPECTED) == set(BY_TYPE)
+
+
+@pytest.mark.req("PRV-03")
+def test_a_blocks_subject_is_the_person_whose_data_it_is() -> None:
+    delegated = GuardianshipDelegated(
+        child=CHILD, region=VILLAGE, guardian=OTHER, starts=date(2026, 9, 1), instruments=(), name="王桂花",
+        phone="13900000003", relation="祖母", capable=True, willing=True,
+    )  # fmt: skip
+    (row,) = shown(written(delegated, CAUSE)[0], TOWNSHIP, Role.AREA_POLICE)
+    assert set(row.pairs) == {(str(OTHER), "name"), (str(OTHER), "contact")}
+
+
+@pytest.mark.req("PRV-03")
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("kind", [AccessGranted, AccessEnded])
+def test_who_may_know_of_a_child_is_told_to_the_body_concerned_alone(
+    kind: type[AccessGranted | AccessEnded], role: Role
+) -> None:
+    event = BY_TYPE[kind.type]
+    assert isinstance(event, AccessGranted | AccessEnded)
+    envelope, _ = written(event, CAUSE)
+    assert len(shown(envelope, event.agency, role)) == 1
+    assert shown(envelope, POLICE, role) == []
+    assert concerns(envelope, str(event.agency))
+    assert not concerns(envelope, str(POLICE))
+
+
+# --- The reporter
+def reporter_leaks(table: Disclosure, envelope: Envelope, roles: Sequence[Role]) -> bool:
+    """Tell whether the union of what these roles are shown holds a block about a reporter."""
+    places = {i for role in roles for i in (table.shown(envelope, role) or ([],))[0]}
+    return any(envelope.blocks[i].data_class == DataClass.REPORTER for i in places)
+
+
+not_police = [role for role in Role if role is not Role.CASE_POLICE]
+sealed_classes = st.sampled_from([c for c in DataClass if c is not DataClass.OPEN])
+
+
+def of_blocks(kind: str, classes: Sequence[DataClass]) -> Envelope:
+    """An envelope of this type with a block of each of these classes, whatever its event class says."""
+    envelope, _ = written(registered(), CAUSE)
+    blocks = [Block(subject=str(CHILD), role="child", data_class=c.value) for c in classes]
+    return msgspec.structs.replace(envelope, type=kind, data={"sealed": msgspec.to_builtins(blocks)})
+
+
+@pytest.mark.req("PRV-01")
+@SHORT
+@given(
+    kind=st.sampled_from([*EVENTS, "made.up.v1"]), roles=st.lists(st.sampled_from(not_police)),
+    classes=st.lists(sealed_classes),
+)  # fmt: skip
+def test_all_roles_but_the_case_police_together_are_never_shown_a_reporter_block(
+    kind: str, roles: list[Role], classes: list[DataClass]
+) -> None:
+    envelope = of_blocks(kind, [*classes, DataClass.REPORTER])
+    assert not reporter_leaks(disclosure_table(), envelope, roles)
+    police = kind == ReportFiled.type
+    assert reporter_leaks(disclosure_table(), envelope, [*roles, Role.CASE_POLICE]) is police
+
+
+@pytest.mark.req("PRV-01")
+@pytest.mark.parametrize("role", not_police)
+def test_a_table_that_shows_a_reporter_to_another_role_is_caught(role: Role) -> None:
+    table = yaml.safe_load(_FILE.read_bytes())
+    table[ReportFiled.type][role.value] = {"show": ["reporter"], "clause": "planted"}
+    planted = Disclosure(yaml.safe_dump(table, allow_unicode=True).encode())
+    assert reporter_leaks(planted, written(reported(), CAUSE)[0], not_police)
+    assert not reporter_leaks(disclosure_table(), written(reported(), CAUSE)[0], not_police)
+    assert planted.content_hash != disclosure_table().content_hash
+
+
+@pytest.mark.req("PRV-01")
+def test_what_anybody_but_the_police_receives_of_a_report_holds_no_word_of_its_reporter() -> None:
+    envelope, blocks = written(reported(), CAUSE)
+    filed = reported()
+    given: list[BlockRef] = []
+    for role in not_police:
+        for row in shown(envelope, TOWNSHIP, role):
+            given += refs(envelope, redact(blocks, row.places))
+    told = b"".join(ref.body for ref in given) + msgspec.json.encode(envelope)
+    by = filed.reported_by
+    for secret in (by.name, by.phone, str(by.body), str(by.post), by.type.value):
+        assert secret is not None
+        assert secret.encode() in blocks
+        assert secret.encode() not in told

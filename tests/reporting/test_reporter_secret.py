@@ -1,0 +1,229 @@
+"""Two histories that differ only in who reported give equal bytes to everyone but the police (PRV-01)."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from schemas.reporting import ReportFiled
+from services.kernel.telemetry import Metrics
+from services.kernel.world import RealWorld
+from services.registry.founding import body_id
+from services.reporting import report as reporting_report
+from shouwang.client import Told
+from tests.helpers import START, Running, embedded
+
+PAIRS = 200
+POLICE = {str(body_id(key)) for key in ("police", "station-a", "station-b")}
+REPORTERS = [
+    "school-a-teacher", "school-a-head", "school-b-teacher", "village-a1-director", "township-a-clerk",
+    "civil-affairs-officer", "institution-officer", "education-officer",
+]  # fmt: skip
+WATCHERS = [*REPORTERS, "township-b-clerk", "county-officer", "procurator"]
+
+
+class StepWorld:
+    """Time stands until the test moves it; ids count up. So what is done in order comes out the same."""
+
+    def __init__(self) -> None:
+        self.moment = START
+        self._made = 0
+
+    def step(self) -> None:
+        self.moment += timedelta(minutes=1)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def new_id(self) -> UUID:
+        self._made += 1
+        return UUID(int=self._made, version=4)
+
+    def secret(self, size: int) -> bytes:
+        return RealWorld().secret(size)
+
+
+class LengthCipher:
+    """Blocks depend on their padded length only; what they hold is remembered beside."""
+
+    alg = "TEST"
+
+    def __init__(self) -> None:
+        self._held: dict[bytes, bytes] = {}
+
+    def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+        del key
+        self._held[bound_to] = plain
+        return b"." * (len(plain) + 28)
+
+    def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
+        del key, block
+        return self._held[bound_to]
+
+
+def reports(count: int, seed: int) -> list[dict[str, Any]]:
+    """What is reported: the same in both histories of a pair."""
+    dice = random.Random(seed)
+    grounds = ["LIVING_ALONE", "MISSING", "GUARDIAN_NEGLECT", "SUSPECTED_FAMILY_VIOLENCE"]
+    return [
+        {
+            "region": dice.choice(["990101001001", "990101001002", "990101002001"]),
+            "children": [{"name": f"小{'甲乙丙丁戊'[dice.randrange(5)]}{i}", "school": "青禾镇中心小学"}],
+            "grounds": dice.sample(grounds, dice.randint(1, 3)),
+            "found_at": f"2026-10-{dice.randint(1, 28):02}T08:00:00+08:00",
+            "severity": dice.choice(["slight", "serious", "urgent"]),
+        }
+        for i in range(count)
+    ]
+
+
+def reporters(count: int, seed: int) -> list[tuple[str, dict[str, str]]]:
+    """Who reports: differs between the two."""
+    dice = random.Random(seed)
+    told = []
+    for _ in range(count):
+        said = {
+            "reporter_name": "".join(dice.choice("王李张刘陈欧阳诸葛") for _ in range(dice.randint(1, 12))),
+            "reporter_phone": f"139{dice.randrange(10**8):08}",
+        }
+        told.append((dice.choice(REPORTERS), {k: v for k, v in said.items() if dice.random() < 0.7}))
+    return told
+
+
+async def history(count: int, seed: int, capture: Callable[[], str]) -> dict[str, Any]:
+    """Live through one history and return everything that anybody but the police is given."""
+    world = StepWorld()
+    capture()
+    async with embedded(world=world, cipher=LengthCipher()) as running:
+        people = {key: await running.sign_in(key) for key in WATCHERS}
+        answers = []
+        for i, (what, (who, said)) in enumerate(zip(reports(count, 1), reporters(count, seed), strict=True)):
+            answers.append(await people[who].do("reporting/file-report", f"{who}-{i:04}", **what, **said))
+        await running.client.settled()
+        world.step()
+        filed = await running.fetch(
+            "reporting", "select envelope from event where type = $1 order by seq", ReportFiled.type
+        )
+        for envelope in (json.loads(row[0]) for row in filed):
+            police = await running.sign_in("police-county")
+            data = envelope["data"]
+            answers.append(
+                await police.do(
+                    "reporting/accept-reports", f"accept-{data['report']}", reports=[data["report"]]
+                )
+            )
+        await running.client.settled()
+        world.step()
+        children = [json.loads(row[0])["data"]["child"] for row in filed]
+        return {
+            "answers": answers, "http": await looked_at(running, people, children),
+            "rows": await rows_of(running), "log": without_times(capture()),
+        }  # fmt: skip
+
+
+async def looked_at(running: Running, people: dict[str, Any], children: list[str]) -> list[Any]:
+    """What every body but the police is answered."""
+    answers: list[Any] = []
+    for key, who in people.items():
+        answers += [key, await who.ask("agency/worklist"), await who.ask("agency/ledger")]
+        for child in children[:: max(1, len(children) // 20)]:
+            try:
+                answers.append(await who.ask(f"agency/children/{child}"))
+            except Told as told:
+                answers.append([told.status, told.body])
+    answers.append(
+        [line for line in (await metrics_of(running)) if "_seconds" not in line and "_created" not in line]
+    )
+    return answers
+
+
+async def metrics_of(running: Running) -> list[str]:
+    """Counters of commands and refusals; those of polling depend on timing, not on anybody's data."""
+    text = (await running.client.request("GET", "/reporting/metrics")).text
+    return [line for line in text.splitlines() if line.startswith("shouwang_commands_total")]
+
+
+async def rows_of(running: Running) -> dict[str, list[str]]:
+    """All rows that a body other than the police, or a thief of the cluster without keys, can get."""
+    wanted = {
+        "reporting.event": "select seq, id, stream, version, type, envelope, blocks, leaf from event order by seq",
+        "assessment.event": "select seq, id, type, envelope, blocks, leaf from event order by seq",
+        "notification.event": "select seq, id, type, envelope, blocks, leaf from event order by seq",
+        "notification.heard": "select event, source, seq, envelope, blocks from heard order by event",
+        "notification.feed": "select agency, event, role, clause, shown, disclosed_at from feed order by 1, 2, 3",
+        "agency.entry": "select * from entry order by agency, event, role",
+        "agency.child": "select * from child order by agency, child",
+        "agency.task": "select * from task order by agency, kind, ref",
+    }
+    found = {}
+    for name, sql in wanted.items():
+        database = name.partition(".")[0]
+        rows = [dict(row) for row in await running.fetch(database, sql)]
+        found[name] = [str(r) for r in rows if str(r.get("agency")) not in POLICE]
+    return found
+
+
+def without_times(log: str) -> list[str]:
+    """What was logged, but for when."""
+    return sorted({line.partition('"timestamp"')[0] for line in log.splitlines()})
+
+
+@pytest.fixture(autouse=True)
+def fresh_metrics(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Each history counts from nothing."""
+
+    def fresh() -> None:
+        made = Metrics()
+        for module in ("commands", "web", "relay", "projection"):
+            monkeypatch.setattr(f"services.kernel.{module}.metrics", made)
+
+    return fresh
+
+
+async def pair(
+    count: int, capfd: pytest.CaptureFixture[str], fresh: Callable[[], None]
+) -> list[dict[str, Any]]:
+    lived = []
+    for seed in (101, 202):
+        fresh()
+        lived.append(await history(count, seed, lambda: "".join(capfd.readouterr())))
+    return lived
+
+
+@pytest.mark.req("PRV-01")
+async def test_200_pairs_that_differ_in_the_reporter_alone_are_equal_to_the_byte(
+    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None]
+) -> None:
+    one, other = await pair(PAIRS, capfd, fresh_metrics)
+    assert len(one["rows"]["notification.feed"]) >= PAIRS
+    assert len(one["http"]) > 200
+    for part in ("answers", "http", "log"):
+        assert one[part] == other[part]
+    for name, rows in one["rows"].items():
+        assert rows == other["rows"][name], name
+
+
+async def test_a_reporter_that_leaks_into_a_field_of_the_case_is_noticed(
+    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filing = reporting_report._file
+
+    def leaky(command: Any, context: Any) -> ReportFiled:
+        filed = filing(command, context)
+        return filed.model_copy(update={"name": f"{filed.name}({context.body_kind})"})
+
+    monkeypatch.setattr(reporting_report, "_file", leaky)
+    one, other = await pair(8, capfd, fresh_metrics)
+    assert one["http"] != other["http"]
+
+
+async def test_a_reporter_block_that_is_not_padded_is_noticed(
+    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ReportFiled, "pad", {})
+    one, other = await pair(8, capfd, fresh_metrics)
+    assert one["rows"]["reporting.event"] != other["rows"]["reporting.event"]
