@@ -25,6 +25,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `data` holds the open fields and, under `sealed`, one entry for each block. (CloudEvents attributes can't be
     lists, so the list stands inside `data`.) Times are RFC 3339 in UTC. `after` reads "registry:12 reference:3".
+    `stream` and `streamversion` say where the event stands in its aggregate, so that the leaf hash covers that too.
     """
 
     id: str
@@ -40,6 +41,8 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any]
     specversion: str = msgspec.field(default="")
     datacontenttype: str = msgspec.field(default="")
+    stream: str = ""
+    streamversion: int = 0
     onbehalfof: str | None = None
     authority: str | None = None
     region: str | None = None

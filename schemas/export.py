@@ -41,6 +41,8 @@ _ENVELOPE = {
     "policy": "所依据的政策包及其内容摘要 · Policy pack that it was decided under, with its hash",
     "orderkey": "排序与分区依据 · Key of order and partition",
     "correlationid": "同一次办理的编号 · Shared by all that one act set off",
+    "stream": "所属聚合的事件流 · Stream of the aggregate that it belongs to",
+    "streamversion": "在该事件流中的序号,自 1 起 · Its place in that stream, from 1",
     "causationid": "引发本事件的事件 · The event that it reacts to",
     "traceparent": "W3C 追踪标识 · W3C trace context",
     "after": "已见的其他日志位置 · Places of other logs that its writer had seen: `registry:12`",
@@ -167,6 +169,7 @@ def envelope_schema() -> Json:
     schema["properties"]["specversion"]["const"] = SPEC
     schema["properties"]["datacontenttype"]["const"] = CONTENT_TYPE
     schema["properties"]["data"]["type"] = "object"
+    schema["properties"]["streamversion"]["type"] = "integer"
     for name in ("time", "recordedat"):
         schema["properties"][name]["format"] = "date-time"
     schema["required"] = [name for name in Envelope.__struct_fields__ if name not in optional]

@@ -89,6 +89,7 @@ class Recorder:
             specversion=SPEC, id=str(p.id), type=p.event.type, source=f"/{self._source}", subject=subject,
             time=stamp(told.occurred or now), recordedat=stamp(now), datacontenttype=CONTENT_TYPE,
             actor=told.actor, onbehalfof=told.on_behalf_of, purpose=told.purpose, region=data.get("region"),
+            stream=str(p.stream), streamversion=p.version,
             policy=p.policy, orderkey=orderkey, correlationid=str(told.correlation), causationid=told.causation,
             after=format_after(dict(told.after(partition))), data=data,
         )  # fmt: skip
