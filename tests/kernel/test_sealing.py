@@ -1,5 +1,6 @@
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -46,7 +47,7 @@ def delegated(name: str = "周桂香") -> GuardianshipDelegated:
 def sealed(event: Event, ring: KeyRing, world: SeededWorld) -> tuple[Envelope, bytes]:
     ring.ensure({subject for subject, _ in needed(event)})
     data, blocks = seal(event, "event-1", ring.keys(needed(event)), AesGcm(world))
-    told = dict.fromkeys(
+    told: dict[str, Any] = dict.fromkeys(
         ("type", "source", "subject", "time", "recordedat", "actor", "purpose", "orderkey", "correlationid"),
         "",
     )
