@@ -18,12 +18,14 @@ revoke all on all tables in schema public from {app};
 grant usage on schema public to {app};
 grant select on all tables in schema public to {app};
 grant execute on function append to {app};
-grant insert, update on relay, checkpoint, reference to {app};
+grant insert, update on relay, checkpoint, reference, residence to {app};
 grant insert, delete on parked to {app};
 """
 _ROUTES = """
 grant insert on heard, feed, disclosed to {app};
 grant insert, delete on access to {app};
+grant insert, update, delete on moved to {app};
+grant insert, update on duty to {app};
 grant update on feed_head to {app};
 """
 _PROJECTS = """

@@ -45,6 +45,8 @@ class Event(BaseModel):
     requirements: ClassVar[tuple[str, ...]] = ()
     pad: ClassVar[dict[str, int]] = {}
     """Data classes whose block is padded to a fixed number of bytes."""
+    parties: ClassVar[tuple[str, ...]] = ()
+    """Fields that name bodies who are told because the act is also theirs, whatever their role toward the child."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

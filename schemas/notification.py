@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from schemas.event import Event
-from schemas.fields import BodyId, ChildId, Code, Codes, DataClass, EventId, NoticeId
+from schemas.fields import BodyId, ChildId, Code, Codes, DataClass, DutyId, EventId, NoticeId, Region, When
 
 
 class Role(StrEnum):
@@ -18,7 +18,13 @@ class Role(StrEnum):
     AREA_POLICE = "area_police"
     CASE_POLICE = "case_police"
     RESPONDER = "responder"
+    CARER = "carer"
     AUTHOR = "author"
+    """The body whose act an event is."""
+    PARTY = "party"
+    """A body that an event names as concerned: who owes a duty, who takes a file over."""
+    CORRECTED = "corrected"
+    """A body that was once told what is now corrected, and may no longer know the right value."""
 
 
 class AccessGranted(Event):
@@ -56,6 +62,7 @@ class NotificationSent(Event):
     requirements: ClassVar[tuple[str, ...]] = ("NTF-01",)
 
     child: ChildId
+    region: Region
     notice: NoticeId
     flow: Annotated[Codes, Field(description="流程编号 · Flow of the catalogue")]
     sender: Annotated[BodyId, Field(description="发送单位 · Sender")]
@@ -71,18 +78,164 @@ class NotificationAcknowledged(Event):
     requirements: ClassVar[tuple[str, ...]] = ("NTF-02",)
 
     child: ChildId
+    region: Region
     notice: NoticeId
     recipient: Annotated[BodyId, Field(description="签收单位 · The body that acknowledges")]
 
 
-class ReactionRefused(Event):
-    """A service could not do what an event asked of it: a duty for a person, never silence."""
+class Judging(StrEnum):
+    """By which of the two clocks a duty is judged."""
 
-    type: ClassVar[str] = "platform.reaction-refused.v1"
-    title: ClassVar[tuple[str, str]] = ("自动处理被拒,待人工处理", "Reaction refused, a person must act")
-    requirements: ClassVar[tuple[str, ...]] = ("PLT-08",)
+    OCCURRED = "occurred"
+    RECORDED = "recorded"
+
+
+_ABOUT = Field(description="所涉编号(通报、评估、报告) · Id of what it is about")
+_RULE = Field(description="责任规则代码 · Rule of the pack that lays it down")
+_DUE = Field(description="到期时间;无限期则空 · When it is due; absent where no limit is set")
+_OWES = Field(description="责任单位 · The body that owes it")
+
+
+class DutyOpened(Event):
+    """A body owes something: since when, and until when if a limit is set. [NTF-02 NTF-06 OVS-24]"""
+
+    type: ClassVar[str] = "notification.duty-opened.v1"
+    title: ClassVar[tuple[str, str]] = ("责任事项产生", "Duty opened")
+    requirements: ClassVar[tuple[str, ...]] = ("NTF-02", "NTF-06", "OVS-24", "PLT-10")
+    parties: ClassVar[tuple[str, ...]] = ("owed_by",)
 
     child: ChildId
-    reaction: Annotated[Code, Field(description="处理名称 · Name of the reaction")]
-    cause: Annotated[EventId, Field(description="触发事件 · The event it reacted to")]
-    refusal: Annotated[Code, Field(description="拒绝代码 · Code of the refusal")]
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    cause: Annotated[EventId, Field(description="起算事件 · The event from which it runs")]
+    owed_by: Annotated[BodyId, _OWES]
+    starts: Annotated[When, Field(description="起算时间 · From when it runs")]
+    judged_by: Annotated[
+        Judging, DataClass.OPEN, Field(description="以发生或登记时间起算 · Clock it is judged by")
+    ]
+    limit: Annotated[
+        Code | None, Field(description="期限,如 24h、2d、3wd · Limit: hours, days, working days")
+    ] = None
+    due: Annotated[When | None, _DUE] = None
+    standing: Annotated[
+        Code, Field(description="依据性质 · `clause` of a document, or the county's own `local` choice")
+    ]
+    clause: Annotated[str, DataClass.OPEN, Field(max_length=200, description="依据条款 · Clause")]
+
+
+class DutyMet(Event):
+    """What was owed was done. [NTF-02]"""
+
+    type: ClassVar[str] = "notification.duty-met.v1"
+    title: ClassVar[tuple[str, str]] = ("责任事项办结", "Duty met")
+    requirements: ClassVar[tuple[str, ...]] = ("NTF-02",)
+    parties: ClassVar[tuple[str, ...]] = ("owed_by", "superior")
+
+    child: ChildId
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    owed_by: Annotated[BodyId, _OWES]
+    cause: Annotated[EventId, Field(description="办结事件 · The event that met it")]
+    late: Annotated[bool, DataClass.OPEN, Field(description="是否逾期 · Met after it was due")]
+    superior: Annotated[
+        BodyId | None, Field(description="曾获告知逾期的上级 · The body above, if it was told of a miss")
+    ] = None
+
+
+class DutyReassigned(Event):
+    """A duty passed to the body that took the child over. [REG-33]"""
+
+    type: ClassVar[str] = "notification.duty-reassigned.v1"
+    title: ClassVar[tuple[str, str]] = ("责任事项移交", "Duty reassigned")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-33",)
+    parties: ClassVar[tuple[str, ...]] = ("owed_by", "previous")
+
+    child: ChildId
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    owed_by: Annotated[BodyId, _OWES]
+    previous: Annotated[BodyId, Field(description="原责任单位 · The body that owed it before")]
+    starts: Annotated[When, Field(description="起算时间 · From when it runs")]
+    due: Annotated[When | None, _DUE] = None
+
+
+class ClockChange(StrEnum):
+    """What happened to a clock."""
+
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    EXTENDED = "extended"
+    RESTARTED = "restarted"
+
+
+class DutyDelayed(Event):
+    """A clock was stopped, went on, was given more time, or runs from another start; with the reason. [NTF-06]"""
+
+    type: ClassVar[str] = "notification.duty-delayed.v1"
+    title: ClassVar[tuple[str, str]] = ("责任期限变更", "Duty's clock changed")
+    requirements: ClassVar[tuple[str, ...]] = ("NTF-06",)
+    parties: ClassVar[tuple[str, ...]] = ("owed_by",)
+
+    child: ChildId
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    owed_by: Annotated[BodyId, _OWES]
+    change: Annotated[ClockChange, DataClass.OPEN, Field(description="变更种类 · What changed")]
+    reason: Annotated[Code, Field(description="理由(编码) · Reason, a code")]
+    due: Annotated[When | None, _DUE] = None
+    paused_at: Annotated[
+        When | None, Field(description="暂停时间;计时中则空 · Since when it stands; absent: it runs")
+    ] = None
+
+
+class DueReached(Event):
+    """Time brought a due date about. [PLT-10]"""
+
+    type: ClassVar[str] = "notification.due-reached.v1"
+    title: ClassVar[tuple[str, str]] = ("期限届满", "Due date reached")
+    requirements: ClassVar[tuple[str, ...]] = ("PLT-10",)
+
+    child: ChildId
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    due: Annotated[When, _DUE]
+
+
+class DutyMissed(Event):
+    """A duty was not met when it was due; the body above is told. [NTF-06 OVS-24]"""
+
+    type: ClassVar[str] = "notification.duty-missed.v1"
+    title: ClassVar[tuple[str, str]] = ("责任事项逾期", "Duty missed")
+    requirements: ClassVar[tuple[str, ...]] = ("NTF-06", "OVS-24")
+    parties: ClassVar[tuple[str, ...]] = ("owed_by", "superior")
+
+    child: ChildId
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    owed_by: Annotated[BodyId, _OWES]
+    due: Annotated[When, _DUE]
+    superior: Annotated[BodyId | None, Field(description="上级单位 · The body above")] = None
+
+
+class DutyMissRescinded(Event):
+    """A correction made a miss untrue: it is taken back, and everybody who was told of it is told so. [PLT-02]"""
+
+    type: ClassVar[str] = "notification.duty-miss-rescinded.v1"
+    title: ClassVar[tuple[str, str]] = ("逾期认定撤销", "Miss rescinded")
+    requirements: ClassVar[tuple[str, ...]] = ("PLT-02", "NTF-06")
+    parties: ClassVar[tuple[str, ...]] = ("owed_by", "superior")
+
+    child: ChildId
+    duty: DutyId
+    rule: Annotated[Code, _RULE]
+    about: Annotated[EventId, _ABOUT]
+    owed_by: Annotated[BodyId, _OWES]
+    cause: Annotated[EventId, Field(description="更正事件 · The correction that it rests on")]
+    due: Annotated[When | None, _DUE] = None
+    superior: Annotated[BodyId | None, Field(description="上级单位 · The body above")] = None

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.notification import Judging
 
 FOLDER = Path(__file__).parent / "policies"
 
@@ -52,6 +54,32 @@ class AssessmentRule(_Part):
     clauses: dict[str, str]
 
 
+class PlacementRule(_Part):
+    """PLC-01, PLC-03, POL-09, POL-11."""
+
+    kinds: tuple[str, ...]
+    receivers: tuple[str, ...]
+    clauses: dict[str, str]
+
+
+class DutyRule(_Part):
+    """What an event makes a body owe (NTF-02, NTF-06). Fields are named as in the event that opens it."""
+
+    opened_by: str
+    owed_by: str
+    """The field that names the body, or `@township`: the one responsible for the event's region."""
+    about: str
+    """The field that says what it is about; the event that meets it carries the same id under the same name."""
+    met_by: tuple[str, ...] = ()
+    by_hand: bool = False
+    """Whether the body that owes it may say itself that it is done."""
+    limit: Annotated[str | None, Field(pattern=r"^[1-9][0-9]{0,3}(h|d|wd)$")] = None
+    """Hours, local calendar days or working days; none: the time is shown and no breach is claimed."""
+    judged_by: Judging = Judging.RECORDED
+    standing: Literal["clause", "local"]
+    clause: str
+
+
 class Pack(_Part):
     """One document's rules. `hash` is over the file's bytes and stands in every event decided under it."""
 
@@ -65,6 +93,10 @@ class Pack(_Part):
     delegation: DelegationRule
     reporting: ReportingRule
     assessment: AssessmentRule
+    placement: PlacementRule
+    duties: dict[str, DutyRule]
+    reviews: dict[str, tuple[str, ...]]
+    """Fields of an event on which a decision rests: when one is corrected, the decision is reviewed."""
     notices: dict[str, str]
     terms: dict[str, str]
 

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.event import Event
 from schemas.fields import (
     Address,
+    BodyId,
     ChildId,
+    Code,
     Codes,
     DataClass,
     IdNumber,
@@ -23,6 +25,7 @@ from schemas.fields import (
     PersonId,
     Phone,
     Region,
+    TransferId,
 )
 
 
@@ -357,3 +360,61 @@ class ChildIdentified(Event):
     file: Annotated[ChildId, Field(description="台账中的儿童编号 · The child on file")]
     region: Region
     basis: Annotated[Codes, Field(description="核实依据 · What the identification rests on")]
+
+
+class AliasRecorded(Event):
+    """The other end of an identification, on the file: which reported ids it stands for. [REG-06 REG-33]"""
+
+    type: ClassVar[str] = "registry.alias-recorded.v1"
+    title: ClassVar[tuple[str, str]] = ("档案关联报告中的儿童", "Alias recorded on a file")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-06", "REG-33")
+
+    child: ChildId
+    alias: Annotated[ChildId, Field(description="报告中的儿童编号 · The child as reported")]
+    region: Region
+
+
+class ChildTransferProposed(Event):
+    """The township that keeps the file asks another to take it over. [REG-33]"""
+
+    type: ClassVar[str] = "registry.child-transfer-proposed.v1"
+    title: ClassVar[tuple[str, str]] = ("提出档案移交", "Transfer of a file proposed")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-33",)
+    parties: ClassVar[tuple[str, ...]] = ("receiver",)
+
+    child: ChildId
+    transfer: TransferId
+    region: Region
+    new_region: Annotated[Region, Field(description="迁入区划 · Region that the child moves to")]
+    sender: Annotated[BodyId, Field(description="移交单位 · The body that hands over")]
+    receiver: Annotated[BodyId, Field(description="接收单位 · The body that is to take over")]
+    name: Name
+
+
+class ChildRecordTransferred(Event):
+    """The receiver accepted: responsibility for the child passed, its one file goes on. [REG-33]"""
+
+    type: ClassVar[str] = "registry.child-record-transferred.v1"
+    title: ClassVar[tuple[str, str]] = ("档案移交完成", "Child's record transferred")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-33",)
+    parties: ClassVar[tuple[str, ...]] = ("sender",)
+
+    child: ChildId
+    transfer: TransferId
+    region: Region
+    previous_region: Annotated[Region, Field(description="迁出区划 · Region that it left")]
+    sender: Annotated[BodyId, Field(description="移交单位 · The body that handed over")]
+    receiver: Annotated[BodyId, Field(description="接收单位 · The body that took over")]
+
+
+class SubjectErased(Event):
+    """A person's data were erased by destroying their key; that they were there stays on record. [PRV-04]"""
+
+    type: ClassVar[str] = "registry.subject-erased.v1"
+    title: ClassVar[tuple[str, str]] = ("个人信息删除", "Subject erased")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-04",)
+
+    child: ChildId
+    person: Annotated[PersonId, Field(description="被删除信息的人员编号 · Whose data were erased")]
+    region: Region
+    basis: Annotated[Code, Field(description="依据(编码) · Basis, a code")]

@@ -7,9 +7,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from services.registry.founding import post_id
+from services.registry.founding import body_id, post_id
 from shouwang.client import Person, Platform
 from shouwang.demo_ledger import CLOSING_DATE, GRANDMOTHER_NAME, SIBLING_NAMES, demo_workbook
+from shouwang.sequel import WRONG_NUMBER, Sequel
 
 VILLAGES = [
     ("990101001001", "上塘村"), ("990101001002", "下塘村"), ("990101001003", "柳湾村"), ("990101001004", "石桥村"),
@@ -24,14 +25,14 @@ class Story:
 
     def __init__(self, platform: Platform, say: Say = print, *, rows: int = 300) -> None:
         """Tell it to `say`, a line at a time, with a ledger of about `rows` rows."""
-        self._platform = platform
-        self._say = say
+        self.platform = platform
+        self.say = say
         self._rows = rows
         self._people: dict[str, Person] = {}
 
     async def tell(self) -> None:
         """Tell all that there is."""
-        await self._platform.settled()
+        await self.platform.settled()
         await self.import_ledger()
         siblings = await self.delegate()
         reported = await self.report()
@@ -39,19 +40,24 @@ class Story:
         await self.accept(reported)
         await self.acknowledge(reported)
         await self.look(siblings)
+        await Sequel(self).tell(siblings)
 
     async def person(self, key: str) -> Person:
         """Sign in to a post of the demo county, by its key."""
         if key not in self._people:
-            self._people[key] = await self._platform.sign_in(post_id(key))
+            self._people[key] = await self.platform.sign_in(post_id(key))
         return self._people[key]
 
-    async def _do(self, who: str, path: str, **fields: Any) -> dict[str, Any]:
+    def bodies(self, *keys: str) -> dict[str, str]:
+        """Return ids of bodies of the demo county, by their keys."""
+        return {key: str(body_id(key)) for key in keys}
+
+    async def do(self, who: str, path: str, **fields: Any) -> dict[str, Any]:
         """Issue a command under a key that stays the same from telling to telling."""
         key = uuid5(NAMESPACE_URL, f"story:{path}:{msgspec.json.encode(fields, order='sorted').decode()}")
         done = await (await self.person(who)).do(path, str(key), **fields)
         for event in done["events"]:
-            self._say(
+            self.say(
                 f"    + {event['type']}  seq {event['seq']}"
                 + ("  (已讲过 told before)" if done["repeated"] else "")
             )
@@ -59,51 +65,49 @@ class Story:
 
     async def import_ledger(self) -> None:
         """1: the township imports its ledger, and is told row by row."""
-        self._say("\n一、青禾镇民政办事员导入台账 · 1. The clerk of township A imports the ledger")
+        self.say("\n一、青禾镇民政办事员导入台账 · 1. The clerk of township A imports the ledger")
         book, _ = demo_workbook(74, VILLAGES, self._rows)
         clerk = await self.person("township-a-clerk")
         answer = await clerk.send_file(
             "registry/imports", book, filename=FILE, closing_date=CLOSING_DATE.isoformat(), rural="verified"
         )
         *rows, file = [msgspec.json.decode(line) for line in answer.content.splitlines()]
-        self._say(
+        self.say(
             f"    {len(rows)} 行 rows: " + ", ".join(f"{k} {v}" for k, v in sorted(file["counts"].items()))
         )
         reasons = Counter(r for row in rows if row["outcome"] == "refused" for r in row["reasons"])
-        self._say("    被拒原因 refused for: " + ", ".join(f"{k} {v}" for k, v in reasons.most_common()))
-        await self._platform.settled()
+        self.say("    被拒原因 refused for: " + ", ".join(f"{k} {v}" for k, v in reasons.most_common()))
+        await self.platform.settled()
         ledger = await clerk.ask("agency/ledger", category="LEFT_BEHIND")
-        self._say(
+        self.say(
             f"    台账首页认定为留守儿童 left-behind on the ledger's first page: {len(ledger['children'])}"
         )
 
     async def delegate(self) -> list[str]:
         """2: the siblings' grandmother becomes delegated guardian."""
-        self._say(
-            "\n二、祖母受委托监护两名儿童 · 2. The grandmother becomes the siblings' delegated guardian"
-        )
-        clerk = await self.person("township-a-clerk")
+        self.say("\n二、祖母受委托监护两名儿童 · 2. The grandmother becomes the siblings' delegated guardian")
+        county = await self.person("civil-affairs-officer")
         children = []
         for name in SIBLING_NAMES:
-            (found,) = [c for c in await clerk.search(name=name) if c["on_file"]]
+            (found,) = [c for c in await county.search(name=name) if c["on_file"]]
             children.append(found["child"])
-        await self._do(
+        await self.do(
             "township-a-clerk", "registry/delegate-guardianship", children=children, starts="2026-09-15",
             instruments=["DELEGATION_AGREEMENT", "GUARDIANSHIP_UNDERTAKING"], name=GRANDMOTHER_NAME, relation="祖母",
-            phone="13900000074", address="上塘村3组", capable=True, willing=True,
+            id_number=WRONG_NUMBER, phone="13900000074", address="上塘村3组", capable=True, willing=True,
         )  # fmt: skip
         return children
 
     async def report(self) -> list[dict[str, Any]]:
         """3a: a teacher reports both, knowing only names and class."""
-        self._say("\n三、班主任报告两名儿童独自居住 · 3. A teacher reports both children living alone")
-        done = await self._do(
+        self.say("\n三、班主任报告两名儿童独自居住 · 3. A teacher reports both children living alone")
+        done = await self.do(
             "school-a-teacher", "reporting/file-report", region="990101001001",
             children=[{"name": name, "school": SCHOOL, "school_class": "五年级二班"} for name in SIBLING_NAMES],
             grounds=["LIVING_ALONE"], found_at="2026-10-12T07:50:00+08:00", severity="serious",
             course="家访发现祖母住院,两名儿童独自在家三天", reporter_name="梁老师", reporter_phone="13900000075",
         )  # fmt: skip
-        await self._platform.settled()
+        await self.platform.settled()
         police = await self.person("police-a-desk")
         told = []
         for event in done["events"]:
@@ -111,23 +115,23 @@ class Story:
             step = next(s for s in page["chronology"] if s["event"] == event["id"])
             told.append({"child": event["subject"], "report": step["open"]["report"], "shown": step["shown"]})
             classes = ", ".join(s["data_class"] for s in step["shown"])
-            self._say(f"    青禾派出所看到 the station sees: {classes}")
+            self.say(f"    青禾派出所看到 the station sees: {classes}")
         return told
 
     async def identify(self, reported: list[dict[str, Any]], files: list[str]) -> None:
         """3b: the police identify them with the children on file."""
-        self._say("\n    派出所核实为台账中的儿童 · The police identify them with the children on file")
+        self.say("\n    派出所核实为台账中的儿童 · The police identify them with the children on file")
         for told, file in zip(reported, files, strict=True):
-            await self._do(
+            await self.do(
                 "police-a-desk", "registry/identify-child", child=told["child"], file=file, region="990101001001",
                 basis=["HOME_VISIT"],
             )  # fmt: skip
 
     async def accept(self, reported: list[dict[str, Any]]) -> None:
         """4a: the police accept; the township's notice goes out in the same transaction."""
-        self._say("\n四、公安机关受理并通报乡镇 · 4. The police accept, and notify the township (F-12)")
-        await self._do("police-a-desk", "reporting/accept-reports", reports=[r["report"] for r in reported])
-        await self._platform.settled()
+        self.say("\n四、公安机关受理并通报乡镇 · 4. The police accept, and notify the township (F-12)")
+        await self.do("police-a-desk", "reporting/accept-reports", reports=[r["report"] for r in reported])
+        await self.platform.settled()
 
     async def acknowledge(self, reported: list[dict[str, Any]]) -> None:
         """4b: one assessment a child stands open; the township acknowledges."""
@@ -135,25 +139,25 @@ class Story:
         ours = {r["child"] for r in reported}
         tasks = [t for t in (await clerk.ask("agency/worklist"))["tasks"] if t["child"] in ours]
         for task in tasks:
-            self._say(f"    待办 to do: {task['zh']} · {task['en']}: {task['name']}")
+            self.say(f"    待办 to do: {task['zh']} · {task['en']}: {task['name']}")
         for notice in sorted(t["ref"] for t in tasks if t["kind"] == "acknowledge-notice"):
-            await self._do("township-a-clerk", "notification/acknowledge-notice", notice=notice)
-        await self._platform.settled()
+            await self.do("township-a-clerk", "notification/acknowledge-notice", notice=notice)
+        await self.platform.settled()
 
     async def look(self, siblings: list[str]) -> None:
         """5: each body opens the child's page; each sees its own part, and each look is recorded."""
-        self._say("\n五、各单位打开儿童档案页 · 5. Each body opens the child's page")
+        self.say("\n五、各单位打开儿童档案页 · 5. Each body opens the child's page")
         for key in ("township-a-clerk", "village-a1-director", "police-a-desk", "civil-affairs-officer"):
             who = await self.person(key)
             page = await who.ask(f"agency/children/{siblings[0]}")
             shown = sorted({s["data_class"] for step in page["chronology"] for s in step["shown"]})
-            self._say(f"    {key}: {len(page['chronology'])} 件 events; {', '.join(shown)}")
+            self.say(f"    {key}: {len(page['chronology'])} 件 events; {', '.join(shown)}")
         clerk = await self.person("township-a-clerk")
         page = await clerk.ask(f"agency/children/{siblings[0]}")
-        self._say(
+        self.say(
             "    谁看过 · Who has looked: "
             + "; ".join(f"{x['body']}({x['operation']})" for x in page["seen_by"][:4])
         )
         for key in ("school-a-teacher", "school-a-head", "township-b-clerk"):
             worklist = await (await self.person(key)).ask("agency/worklist")
-            self._say(f"    {key}: {len(worklist['tasks'])} 项 tasks; 无权知悉 nothing to see")
+            self.say(f"    {key}: {len(worklist['tasks'])} 项 tasks; 无权知悉 nothing to see")

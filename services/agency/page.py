@@ -1,30 +1,39 @@
 """One child as one agency knows it: the row, the fold over its feed entries, the open tasks that follow."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from schemas.assessment import AssessmentOpened
 from schemas.envelope import Envelope, decode
 from schemas.notification import (
     AccessEnded,
     AccessGranted,
-    NotificationAcknowledged,
-    NotificationSent,
-    ReactionRefused,
+    DutyDelayed,
+    DutyMet,
+    DutyMissed,
+    DutyMissRescinded,
+    DutyOpened,
+    DutyReassigned,
     Role,
 )
+from schemas.platform import FactCorrected, ReactionRefused
 from schemas.registry import (
     ChildCategoryAssigned,
     ChildIdentified,
     ChildRegistered,
+    ChildTransferProposed,
     GuardianChanged,
     GuardianshipDelegated,
     LedgerEntryUpdated,
+    SubjectErased,
 )
 from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled
+from services.kernel.correcting import corrected_field
 from services.kernel.sealing import BlockRef, refs
+
+CORRECTS = "corrects:"
+"""Role of a block that holds the right value of a field; the field's name follows."""
 
 
 class Entry(NamedTuple):
@@ -39,6 +48,14 @@ class Entry(NamedTuple):
     disclosed_at: str
     envelope: bytes
     blocks: bytes
+
+
+class Task(NamedTuple):
+    """Something to do: since when, until when, and whether that has passed."""
+
+    since: str
+    due: str | None = None
+    missed: bool = False
 
 
 @dataclass
@@ -56,8 +73,10 @@ class Row:
     """Report id → `filed` or `accepted`."""
     roles: set[str] = field(default_factory=set)
     blocks: list[BlockRef] = field(default_factory=list)
-    tasks: dict[tuple[str, UUID], str] = field(default_factory=dict)
-    """(kind, what it is about) → since when."""
+    tasks: dict[tuple[str, UUID], "Task"] = field(default_factory=dict)
+    """(kind, what it is about) → what there is to do."""
+    erased: set[str] = field(default_factory=set)
+    """Persons whose data were erased."""
 
     def open_fields(self) -> dict[str, Any]:
         """Return what the row stores beside its columns."""
@@ -67,11 +86,21 @@ class Row:
 
 
 _FACTS = {ChildRegistered.type, LedgerEntryUpdated.type, ChildCategoryAssigned.type}
-_NAMED = {ReportFiled.type, PoliceNoticeSent.type}
+_NAMED = {ReportFiled.type, PoliceNoticeSent.type, ChildTransferProposed.type}
 _FILE_EVENTS = {
     ChildRegistered.type, LedgerEntryUpdated.type, ChildCategoryAssigned.type, GuardianshipDelegated.type,
     GuardianChanged.type,
 }  # fmt: skip
+_OWED = {DutyOpened.type, DutyReassigned.type, DutyDelayed.type, DutyMissed.type, DutyMissRescinded.type}
+_KEPT = {Role.AUTHOR, Role.PARTY, Role.CORRECTED}
+"""What stays with a body whose access ended: its own acts, what concerned it, and that it was told wrong."""
+
+
+def fields_in(block: BlockRef, opened: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the facts of an opened block; one that corrects a field holds that field's right value."""
+    if not block.role.startswith(CORRECTS):
+        return opened
+    return corrected_field({"field": block.role.removeprefix(CORRECTS)}, opened)
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
@@ -80,40 +109,58 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list[Entry]]:
-    """Return (the row, the entries that stay). Where the last role has ended only the agency's own acts stay."""
+    """Return (the row, the entries that stay). Where the last role has ended only what is the agency's own stays."""
     ordered = in_order(entries)
-    roles = _roles(ordered)
-    if any(decode(e.envelope).type == AccessEnded.type for e in ordered) and not roles:
-        ordered = [e for e in ordered if e.role == Role.AUTHOR]
+    roles, ended = _roles(ordered)
+    if ended:
+        ordered = [e for e in ordered if e.role in _KEPT]
     row = Row(child=child, roles=roles)
+    right = _right_values(ordered)
     seen: set[UUID] = set()
-    blocks: dict[tuple[str, str, str], BlockRef] = {}
+    blocks: dict[tuple[str, str, str, str], BlockRef] = {}
     for entry in ordered:
         envelope = decode(entry.envelope)
         row.since = row.since or envelope.time
         if envelope.type in _FACTS or (envelope.type in _NAMED and not row.on_file):
             # The same event may have come under two roles, each with other blocks: all of them, once.
             for ref in refs(envelope, entry.blocks, lambda b: b.role == "child"):
-                blocks[ref.event, ref.subject, ref.data_class] = ref
+                for each in (ref, *right.get((ref.event, ref.subject, ref.data_class), ())):
+                    blocks[each.event, each.subject, each.data_class, each.role] = each
         if entry.event not in seen:
             seen.add(entry.event)
             _apply(row, agency, envelope)
-    row.blocks = list(blocks.values())
+    row.on_file = row.on_file and not ended
+    row.blocks = [b for b in blocks.values() if b.subject not in row.erased]
     return row, ordered
 
 
-def _roles(ordered: Sequence[Entry]) -> set[str]:
+def _right_values(ordered: Sequence[Entry]) -> dict[tuple[str, str, str], list[BlockRef]]:
+    """Return the blocks of corrections by the block that each belongs behind, oldest first."""
+    found: dict[tuple[str, str, str], list[BlockRef]] = {}
+    for entry in ordered:
+        envelope = decode(entry.envelope)
+        if envelope.type == FactCorrected.type:
+            for ref in refs(envelope, entry.blocks):
+                place = envelope.data["corrects"], ref.subject, ref.data_class
+                found.setdefault(place, []).append(replace(ref, role=CORRECTS + envelope.data["field"]))
+    return found
+
+
+def _roles(ordered: Sequence[Entry]) -> tuple[set[str], bool]:
+    """Return (the roles in force, whether there was one and the last has ended)."""
     roles: set[str] = set()
+    ended = False
     for entry in ordered:
         envelope = decode(entry.envelope)
         if envelope.type == AccessGranted.type:
             roles.add(envelope.data["role"])
         elif envelope.type == AccessEnded.type:
             roles.discard(envelope.data["role"])
-    return roles
+            ended = True
+    return roles, ended and not roles
 
 
-def _apply(row: Row, agency: UUID, envelope: Envelope) -> None:  # noqa: C901 - one branch an event type
+def _apply(row: Row, agency: UUID, envelope: Envelope) -> None:
     data = envelope.data
     row.region = data.get("region", row.region)
     if envelope.type in _FILE_EVENTS:
@@ -122,21 +169,33 @@ def _apply(row: Row, agency: UUID, envelope: Envelope) -> None:  # noqa: C901 - 
         row.on_file = True
     elif envelope.type == ChildIdentified.type:
         row.file = UUID(data["file"])
-        row.tasks.pop(("identify-child", row.child), None)
     elif envelope.type == GuardianChanged.type:
         row.guardian = data["guardian"]
+    elif envelope.type == SubjectErased.type:
+        row.erased.add(data["person"])
     elif envelope.type == ReportFiled.type:
         row.reports[data["report"]] = "filed"
-        row.tasks["accept-report", UUID(data["report"])] = envelope.time
-        row.tasks["identify-child", row.child] = envelope.time
     elif envelope.type == ReportAccepted.type:
         row.reports[data["report"]] = "accepted"
-        row.tasks.pop(("accept-report", UUID(data["report"])), None)
-    elif envelope.type == NotificationSent.type and data["recipient"] == str(agency):
-        row.tasks["acknowledge-notice", UUID(data["notice"])] = envelope.time
-    elif envelope.type == NotificationAcknowledged.type:
-        row.tasks.pop(("acknowledge-notice", UUID(data["notice"])), None)
-    elif envelope.type == AssessmentOpened.type and data["lead"] == str(agency):
-        row.tasks["assess", UUID(data["assessment"])] = envelope.time
     elif envelope.type == ReactionRefused.type:
-        row.tasks["mend-reaction", UUID(envelope.id)] = envelope.time
+        row.tasks["mend-reaction", UUID(envelope.id)] = Task(envelope.time)
+    elif "duty" in data:
+        _duty(row, agency, envelope)
+
+
+def _duty(row: Row, agency: UUID, envelope: Envelope) -> None:
+    """What a body owes is its task; what was missed is a task of the body above, until it is met or taken back."""
+    data = envelope.data
+    about = UUID(data["about"])
+    own, above = (data["rule"], about), ("missed-duty", UUID(data["duty"]))
+    due = data.get("due")
+    if envelope.type == DutyMissed.type and data.get("superior") == str(agency):
+        row.tasks[above] = Task(data["due"], due, missed=True)
+    elif envelope.type in {DutyMet.type, DutyMissRescinded.type}:
+        row.tasks.pop(above, None)
+    if envelope.type == DutyMet.type or data.get("previous") == str(agency):
+        row.tasks.pop(own, None)
+    elif data.get("owed_by") == str(agency) and envelope.type in _OWED:
+        told = row.tasks.get(own)
+        since = data.get("starts") or (told.since if told else envelope.time)
+        row.tasks[own] = Task(since, due, missed=envelope.type == DutyMissed.type)

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.envelope import decode
-from services.agency.page import Entry, Row, fold
+from services.agency.page import Entry, Row, fields_in, fold
 from services.agency.tokens import SearchTokens, all_tokens
 from services.kernel.bus import Record
 from services.kernel.database import Connection
@@ -64,7 +64,8 @@ class Projector:
         opened = iter(open_refs([b for blocks in wanted for b in blocks], self._keys, self._cipher))
         found = []
         for blocks in wanted:
-            fields = [f for f in (next(opened) for _ in blocks) if not isinstance(f, Erased)]
+            told = [(b, next(opened)) for b in blocks]
+            fields = [fields_in(b, f) for b, f in told if not isinstance(f, Erased)]
             names = [f["name"] for f in fields if "name" in f]
             numbers = [f["id_number"] for f in fields if "id_number" in f]
             found.append(all_tokens(self._tokens, names, numbers))
@@ -101,8 +102,8 @@ async def _write(
         agency, row.child, row.file, row.region, row.on_file, row.since, _pack(row.open_fields()), pack_refs(row.blocks),
     )  # fmt: skip
     await rows.executemany(
-        "insert into task (agency, child, kind, ref, since) values ($1, $2, $3, $4, $5)",
-        [(agency, row.child, kind, ref, since) for (kind, ref), since in sorted(row.tasks.items())],
+        "insert into task (agency, child, kind, ref, since, due, missed) values ($1, $2, $3, $4, $5, $6, $7)",
+        [(agency, row.child, kind, ref, *task) for (kind, ref), task in sorted(row.tasks.items())],
     )
     await rows.executemany(
         "insert into token (agency, token, child) values ($1, $2, $3)",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.agency.page import fields_in
 from services.agency.projector import unpack_refs
 from services.kernel.auth import Principal
 from services.kernel.database import Connection, Database
@@ -102,10 +103,13 @@ class Reading:
         for blocks in closed:
             fields: dict[str, Any] = {}
             classes: set[str] = set()
-            for _ in blocks:
+            for ref in blocks:
                 block = next(opened)
                 classes.add(block.data_class)
-                fields |= block.fields if block.fields is not None else {f"erased.{block.data_class}": True}
+                if block.fields is None:
+                    fields[f"erased.{block.data_class}"] = True
+                else:
+                    fields |= fields_in(ref, block.fields)
             found.append((fields, classes))
         return found
 

@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field
 
 from schemas.catalogue import EVENTS
 from schemas.envelope import decode
+from schemas.platform import FactCorrected
 from services.agency.page import Entry, in_order
 from services.agency.reading import Reading
 from services.agency.tokens import SearchTokens
 from services.kernel.auth import Principal
+from services.kernel.correcting import corrected_field
 from services.kernel.errors import NotFound
 from services.kernel.reference import Reference
 from services.kernel.sealing import BlockRef, refs
@@ -23,8 +25,16 @@ _TASKS = {
     "identify-child": ("核实儿童身份", "Identify the child"),
     "acknowledge-notice": ("签收公安通报", "Acknowledge the police notice"),
     "assess": ("开展评估", "Carry out the assessment"),
+    "answer-transfer": ("答复档案移交", "Answer a transfer"),
+    "review-decision": ("复核据以作出的决定", "Review the decision that rested on it"),
+    "missed-duty": ("下级单位逾期未办", "A body below missed its duty"),
     "mend-reaction": ("人工处理被拒事项", "Handle what was refused"),
 }
+
+
+def _task(kind: str) -> tuple[str, str]:
+    """Return the words for a kind of task; a rule that a pack adds is called by its code."""
+    return _TASKS.get(kind, (kind, kind))
 
 
 class Task(BaseModel):
@@ -37,6 +47,10 @@ class Task(BaseModel):
     child: UUID = Field(description="儿童编号 · Child id")
     name: str | None = Field(description="儿童姓名 · Child's name, where it may be shown")
     since: str = Field(description="起始时间 · Since when")
+    due: str | None = Field(
+        default=None, description="到期时间,无期限则空 · When it is due; empty where no limit is set"
+    )
+    missed: bool = Field(default=False, description="是否逾期 · Past its due date")
 
 
 class Worklist(BaseModel):
@@ -91,6 +105,10 @@ class Step(BaseModel):
     shown: list[Shown] = Field(description="可见内容 · What this body may see")
     withheld: list[str] = Field(description="未向本单位开放的类别 · Classes that are not for this body")
     clauses: list[str] = Field(description="告知依据 · By which clause it is shown")
+    corrected: dict[str, Any] = Field(
+        default={},
+        description="已更正的字段及其值,空值为无权知悉 · Fields corrected since; null where it is not for this body",
+    )
 
 
 class Look(BaseModel):
@@ -144,7 +162,7 @@ class Views:
         """Return what a body has to do, oldest first, at most 200."""
         async with self._reading.rows_of(who.body.id) as rows:
             found = await rows.fetch(
-                "select t.kind, t.ref, t.child, t.since, c.blocks from task t join child c using (agency, child)"
+                "select t.kind, t.ref, t.child, t.since, t.due, t.missed, c.blocks from task t join child c using (agency, child)"
                 " order by t.since, t.kind, t.ref limit 200"
             )
         tasks, classes = await self._tasks(who, found)
@@ -155,8 +173,8 @@ class Views:
         facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found])
         tasks = [
             Task(
-                kind=r["kind"], zh=_TASKS[r["kind"]][0], en=_TASKS[r["kind"]][1], ref=r["ref"], child=r["child"],
-                name=fields.get("name"), since=r["since"],
+                kind=r["kind"], zh=_task(r["kind"])[0], en=_task(r["kind"])[1], ref=r["ref"], child=r["child"],
+                name=fields.get("name"), since=r["since"], due=r["due"], missed=r["missed"],
             )
             for r, (fields, _) in zip(found, facts, strict=True)
         ]  # fmt: skip
@@ -227,7 +245,7 @@ class Views:
             )
             ids = [r["child"] for r in found]
             tasks = await rows.fetch(
-                "select t.kind, t.ref, t.child, t.since, c.blocks from task t join child c using (agency, child)"
+                "select t.kind, t.ref, t.child, t.since, t.due, t.missed, c.blocks from task t join child c using (agency, child)"
                 " where t.child = any($1::uuid[]) order by t.since, t.kind, t.ref",
                 ids,
             )
@@ -266,10 +284,13 @@ class Views:
             shown.setdefault(event, []).append(
                 Shown(data_class=block.data_class, subject=UUID(block.subject), fields=block.fields)
             )
-        steps = [self._step(same, shown.get(event, [])) for event, same in by_event.items()]
+        right = _corrected(by_event, shown)
+        steps = [
+            self._step(same, shown.get(event, []), right.get(event, {})) for event, same in by_event.items()
+        ]
         return steps, {ref.data_class for _, ref in closed}
 
-    def _step(self, same: list[Entry], shown: list[Shown]) -> Step:
+    def _step(self, same: list[Entry], shown: list[Shown], corrected: dict[str, Any]) -> Step:
         envelope = decode(same[0].envelope)
         zh, en = EVENTS[envelope.type].title
         body = self._reference.bodies.get(UUID(envelope.onbehalfof)) if envelope.onbehalfof else None
@@ -282,7 +303,7 @@ class Views:
             withheld=sorted(
                 {b.data_class for b in envelope.blocks if (b.data_class, b.subject) not in seen} - {"reporter"}
             ),
-            clauses=sorted({e.clause for e in same}),
+            clauses=sorted({e.clause for e in same}), corrected=corrected,
         )  # fmt: skip
 
     async def _seen_by(self, who: Principal, children: list[UUID], roles: set[str]) -> list[Look]:
@@ -303,6 +324,22 @@ class Views:
                 )
             )  # fmt: skip
         return told
+
+
+def _corrected(
+    by_event: dict[UUID, list[Entry]], shown: dict[UUID, list[Shown]]
+) -> dict[UUID, dict[str, Any]]:
+    """Return what was corrected in each event: the right value where it is shown here, None where it is not."""
+    right: dict[UUID, dict[str, Any]] = {}
+    for event, same in by_event.items():
+        envelope = decode(same[0].envelope)
+        if envelope.type == FactCorrected.type:
+            opened = {k: v for block in shown.get(event, []) for k, v in (block.fields or {}).items()}
+            told = {envelope.data["field"]: envelope.data.get("time")} | corrected_field(
+                envelope.data, opened
+            )
+            right.setdefault(UUID(envelope.data["corrects"]), {}).update(told)
+    return right
 
 
 def _open(row: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from services.kernel.projection import Consumer
 from services.kernel.recording import Recorder
 from services.kernel.reference import Reference
 from services.kernel.relay import Relay, StoreLog
+from services.kernel.residence import Residence
 from services.kernel.service import Tools, recorder_of, reference_consumer
 from services.kernel.store import EventStore
 from services.kernel.web import Who, who_asks
@@ -26,6 +27,7 @@ class Writing(NamedTuple):
     commands: Commands
     relay: Relay
     who: Who
+    residence: Residence
 
 
 def write_path(
@@ -34,14 +36,22 @@ def write_path(
 ) -> Writing:  # fmt: skip
     """Wire store, recorder, reference copy, commands and relay. Only commands in the authority table get a door."""
     store = EventStore(tools.database)
+    residence = Residence(tools.database)
     recorder = recorder_of(service, tools)
     reference = Reference()
     commands = Commands(
         service, store, recorder, reference, tools.world, deciders, tools.keys.search_key, after,
-        public=authority_table(),
+        public=authority_table(), regions=residence.regions,
     )  # fmt: skip
     relay = Relay(service, tools.database, StoreLog(store), tools.bus)
     who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
     return Writing(
-        store, recorder, reference, reference_consumer(service, tools, reference), commands, relay, who
+        store,
+        recorder,
+        reference,
+        reference_consumer(service, tools, reference),
+        commands,
+        relay,
+        who,
+        residence,
     )

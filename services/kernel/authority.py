@@ -22,7 +22,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bodies: Annotated[tuple[BodyKind, ...], Field(min_length=1)]
-    scope: Literal["own_region", "addressee", "anyone"]
+    scope: Literal["own_region", "addressee", "above", "anyone"]
     clause: str
 
 
@@ -37,7 +37,7 @@ def authority_table() -> Table:
 
 def check(
     command: str, who: Principal, *, region: str | None = None, addressee: UUID | None = None,
-    table: Table | None = None,
+    superior: UUID | None = None, table: Table | None = None,
 ) -> Rule:  # fmt: skip
     """Return the rule that allows it, or raise NotAllowed. A scope whose facts are not given does not hold."""
     for rule in (table if table is not None else authority_table()).get(command, ()):
@@ -47,6 +47,7 @@ def check(
             "anyone": True,
             "own_region": region is not None and covers(who.body.region, region),
             "addressee": addressee is not None and addressee == who.body.id,
+            "above": superior is not None and superior == who.body.id,
         }
         if held[rule.scope]:
             return rule

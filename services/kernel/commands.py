@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -68,10 +68,12 @@ class Commands:
         self, source: str, store: EventStore, recorder: Recorder, reference: Reference, world: World,
         deciders: Sequence[Decider[Any]], search_key: bytes,
         after: Callable[[int], Mapping[str, int]], public: Container[str],
+        regions: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, str]]],
     ) -> None:  # fmt: skip
         """Wire the write path of `source`; `after` tells what this service has seen of other stores.
 
-        Commands whose path is not in `public` are issued by reactions alone.
+        `regions` tells where children are on file, as far as it has heard. Commands whose path is not in `public` are
+        issued by reactions alone.
         """
         self.source = source
         self.deciders: dict[type[Command], Decider[Any]] = {
@@ -83,6 +85,7 @@ class Commands:
         self._world = world
         self._secret = search_key
         self._after = after
+        self._regions = regions
 
     def token(self, *parts: str) -> bytes:
         """Return the keyed hash of a value: a claim or a search token (HMAC-SHA256)."""
@@ -166,36 +169,56 @@ class Commands:
         stored = await self._store.read([stream for stream, _ in parts])
         planned: list[Planned] = []
         claims: list[tuple[bytes, UUID]] = []
-        for stream, part in parts:
-            mine = [s for s in stored if s.stream == stream]
-            state = decider.fold(self._recorder.read(mine))
-            scope = decider.scope_of(part, state)
-            self._check(asked, scope, exists=bool(mine))
-            context = self.context(asked.who, scope.get("region"))
-            policy = context.pack.name if context.pack else None
-            for event in decider.decide(part, state, context):
-                version = len(mine) + 1 + sum(p.stream == stream for p in planned)
-                planned.append(Planned(event, stream, version, self._world.new_id(), policy))
-                claims += [(self.token(kind), holder) for kind, holder in decider.claims(event, state)]
+        while parts:
+            follow: list[tuple[UUID, Any]] = []
+            for stream, part in parts:
+                mine = [s for s in stored if s.stream == stream]
+                history = self._recorder.history(mine)
+                state = decider.fold(event for _, event in history)
+                regions = await self._regions(list(decider.concerns(part, state)))
+                scope = decider.scope_of(part, state)
+                named = scope.pop("child", None)
+                if named is not None:
+                    scope["region"] = regions.get(named)
+                self._check(asked, scope, exists=bool(mine) or named is not None)
+                context = replace(
+                    self.context(asked.who, scope.get("region")), history=history, regions=regions
+                )
+                policy = context.pack.name if context.pack else None
+                for event in decider.decide(part, state, context):
+                    version = len(mine) + 1 + sum(p.stream == stream for p in planned)
+                    planned.append(Planned(event, stream, version, self._world.new_id(), policy))
+                    claims += [(self.token(kind), holder) for kind, holder in decider.claims(event, state)]
+                follow += decider.also(part, state)
+            parts = follow
+            stored = await self._store.read([stream for stream, _ in parts]) if parts else []
         hidden = asked.command.intake
         told = Circumstances(
             actor=INTAKE if hidden else str(asked.who.post),
             on_behalf_of=None if hidden else str(asked.who.body.id),
             purpose="report" if hidden else asked.who.purpose,
-            correlation=self._world.new_id(), occurred=asked.command.occurred_at, after=self._seen,
+            # A report waits for nothing on its way to the police.
+            correlation=self._world.new_id(), occurred=asked.command.occurred_at,
+            after=self._seen_reference if hidden else self._seen,
         )  # fmt: skip
         return Plan(asked, planned, told, claims)
 
-    @staticmethod
-    def _check(asked: Asked, scope: dict[str, Any], *, exists: bool) -> None:
+    def _check(self, asked: Asked, scope: dict[str, Any], *, exists: bool) -> None:
         """Ask the authority table; to a body whose kind may, somebody else's file doesn't exist (NotFound)."""
         name = type(asked.command).path
+        facts = {k: v for k, v in scope.items() if k != "above"}
+        if "above" in scope:
+            below = self._reference.bodies.get(scope["above"])
+            facts["superior"] = below.superior if below else None
         try:
-            check(name, asked.who, **scope)
+            check(name, asked.who, **facts)
         except NotAllowed:
             if exists and any(asked.who.kind in rule.bodies for rule in authority_table().get(name, ())):
                 raise NotFound from None
             raise
+
+    def _seen_reference(self, _: int) -> dict[str, int]:
+        return {"reference": self._reference.seq}
 
     def _seen(self, partition: int) -> dict[str, int]:
         return {"reference": self._reference.seq, **self._after(partition)}

@@ -1,7 +1,7 @@
 """The parts of an aggregate: initial state, evolve, commands, decide. Imports no framework and no I/O."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -50,6 +50,10 @@ class Context:
     body_kind: BodyKind | None
     post: UUID | None
     find_body: Callable[[BodyKind, str], UUID | None]
+    history: Sequence[tuple[UUID, Event]] = ()
+    """What the stream holds, with ids: a correction names the event that it corrects."""
+    regions: Mapping[UUID, str] = field(default_factory=dict)
+    """Where the children that `concerns` names are on file, as far as this service has heard."""
 
     @property
     def today(self) -> date:
@@ -61,7 +65,7 @@ class Context:
 class Decider(Generic[S]):
     """One aggregate. `decide` and `evolve` are plain functions; a repeat that changes nothing returns no events.
 
-    `region_of` tells by which region (or addressee) the authority table is asked; `claims` what only one stream of
+    `scope_of` tells by which region (or addressee) the authority table is asked; `claims` what only one stream of
     this kind may hold.
     """
 
@@ -73,6 +77,10 @@ class Decider(Generic[S]):
     decide: Callable[[Any, S, Context], Sequence[Event]]
     scope_of: Callable[[Any, S], dict[str, Any]] = lambda _command, _state: {}
     claims: Callable[[Any, S], Iterable[tuple[str, UUID]]] = lambda _event, _before: ()
+    also: Callable[[Any, S], Iterable[tuple[UUID, Any]]] = lambda _part, _state: ()
+    """Parts that follow from what a part found: a file's reported ids move with it."""
+    concerns: Callable[[Any, S], Iterable[UUID]] = lambda _part, _state: ()
+    """Children about whom the decision must know where they are on file."""
 
     def fold(self, events: Iterable[Event]) -> S:
         """Return the state after these events."""

@@ -2,10 +2,8 @@
 
 import sqlite3
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -20,17 +18,10 @@ from services.kernel.world import World
 CLASSES = [c.value for c in DataClass if c is not DataClass.OPEN]
 _SALT = 16
 _CACHED = 50_000
-_CACHE_SECONDS = 30.0
 
 
 class WrongPassphrase(Exception):  # noqa: N818
     """密钥环口令不对,无法打开。 · The passphrase doesn't open this key ring: set the right one."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    keys: dict[str, bytes]
-    read_at: float
 
 
 class KeyRing:
@@ -38,14 +29,15 @@ class KeyRing:
 
     Each row holds a subject's master, wrapped with AES-256-GCM under a key made from the passphrase by scrypt, and
     one salt a class: class keys follow by HKDF-SHA256, so one class can be erased by its salt alone. Looked-up keys
-    stay in memory for 30 s at most: an erasure by another process is felt after that.
+    stay in memory until another process writes to the file: SQLite's `data_version` tells, so an erasure is felt at once.
     """
 
     def __init__(self, path: Path, passphrase: str, world: World) -> None:
         """Open or create the ring. Raises WrongPassphrase."""
         self._world = world
         self._lock = threading.Lock()
-        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._cache: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+        self._version = 0
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         path.chmod(0o600)
         self._db.execute("pragma journal_mode=wal")
@@ -102,23 +94,21 @@ class KeyRing:
     def keys(self, pairs: Iterable[Pair]) -> dict[Pair, bytes]:
         """Return the class keys of these pairs; erased and unknown ones are absent."""
         wanted = list(pairs)
-        fresh_after = time.monotonic() - _CACHE_SECONDS
         with self._lock:
-            missing = [
-                s for s in {s for s, _ in wanted}
-                if s not in self._cache or self._cache[s].read_at < fresh_after
-            ]  # fmt: skip
-            read_at = time.monotonic()
-            for subject in missing:
-                self._cache.pop(subject, None)
+            self._forget_what_others_changed()
+            missing = [s for s in {s for s, _ in wanted} if s not in self._cache]
             for subject, master, salts in self._rows(missing, "subject, master, salts"):
-                self._cache[subject] = _Entry(self._class_keys(subject, master, salts), read_at)
-            found = {
-                (s, c): entry.keys[c] for s, c in wanted if (entry := self._cache.get(s)) and c in entry.keys
-            }
+                self._cache[subject] = self._class_keys(subject, master, salts)
+            found = {(s, c): keys[c] for s, c in wanted if (keys := self._cache.get(s)) and c in keys}
             while len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
         return found
+
+    def _forget_what_others_changed(self) -> None:
+        version = self._db.execute("pragma data_version").fetchone()[0]
+        if version != self._version:
+            self._version = version
+            self._cache.clear()
 
     def erase(self, subject: str) -> None:
         """Destroy a subject's key: the master and all salts. Nothing brings it back."""

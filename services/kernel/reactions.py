@@ -1,24 +1,26 @@
 """Reactions: hear an event of another service, decide in an aggregate of one's own, append with the checkpoint."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from schemas.envelope import Envelope, decode
-from schemas.event import Event
-from schemas.notification import ReactionRefused
+from schemas.platform import ReactionRefused
 from services.kernel.bus import Record
 from services.kernel.database import Connection
 from services.kernel.decider import Command, Context, Decider
-from services.kernel.errors import Refusal
+from services.kernel.errors import Refusal, StaleVersion
 from services.kernel.recording import Circumstances, Planned, Recorder
 from services.kernel.reference import Reference
-from services.kernel.store import Append, Stored, append_in
+from services.kernel.store import Append, NewEvent, Stored, append_in
 from services.kernel.telemetry import log
 from services.kernel.world import World, day_of, derived_id
 
 SYSTEM = "system"
+_TRIES = 5
+_STREAM = "select seq, stream, version, envelope, blocks from event where stream = $1 order by version"
 
 
 @dataclass(frozen=True)
@@ -59,53 +61,83 @@ class Reactions:
         for record in records:
             heard = decode(record.value)
             for task in self._rules(heard):
-                await self._carry_out(rows, heard, record, task)
+                await self.carry_out(rows, heard, record, task)
 
-    async def _carry_out(self, rows: Connection, heard: Envelope, record: Record, task: Task) -> None:
-        stored = [
-            Stored(*row)
-            for row in await rows.fetch(
-                "select seq, stream, version, envelope, blocks from event where stream = $1 order by version",
-                task.stream,
-            )
-        ]
-        cause = (heard.id, task.name, task.stream)
-        made = iter(range(1 << 30))
-        context = self._context(heard, lambda: derived_id(*cause, "id", next(made)))
-        stream, version = task.stream, len(stored)
-        events: Sequence[Event]
-        try:
-            events = task.decider.decide(
-                task.command, task.decider.fold(self._recorder.read(stored)), context
-            )
-        except Refusal as refusal:
-            log.warning("reaction.refused", code=refusal.code, type=heard.type)
-            stream, version = derived_id(*cause, "refused"), 0
-            events = [
-                ReactionRefused(
-                    child=UUID(heard.subject), reaction=task.name, cause=UUID(heard.id), refusal=refusal.code
-                )
-            ]
-        if not events:
-            return
-        policy = context.pack.name if context.pack else None
-        planned = [
-            Planned(event, stream, version + 1 + i, derived_id(*cause, "event", i), policy)
-            for i, event in enumerate(events)
-        ]
+    async def carry_out(
+        self, rows: Connection, heard: Envelope, record: Record, task: Task
+    ) -> list[tuple[int, NewEvent]]:
+        """Do what an event asks for; returns what was appended, each with its seq."""
         told = Circumstances(
             actor=SYSTEM, on_behalf_of=task.on_behalf_of, purpose=task.name, correlation=UUID(heard.correlationid),
             causation=heard.id,
             after=lambda partition: {
-                "reference": self._reference.seq, **self._after(partition), record.source: record.seq
+                "reference": self._reference.seq, **self._after(partition),
+                **({record.source: record.seq} if partition == record.partition else {}),
             },
         )  # fmt: skip
-        await append_in(rows, [Append(await self._recorder.record(planned, told))])
+        cause = (heard.id, task.name, task.stream)
+        try:
+            return await self._decide(rows, task, cause, told, heard.region)
+        except Refusal as refusal:
+            log.warning("reaction.refused", code=refusal.code, type=heard.type)
+            refused = ReactionRefused(
+                child=UUID(heard.subject), reaction=task.name, cause=UUID(heard.id), refusal=refusal.code
+            )
+            planned = Planned(refused, derived_id(*cause, "refused"), 1, derived_id(*cause, "event", 0))
+            return await self._append(rows, [planned], told)
 
-    def _context(self, heard: Envelope, new_id: Callable[[], UUID]) -> Context:
+    async def act(self, rows: Connection, task: Task) -> list[tuple[int, NewEvent]]:
+        """Do what time asks for; a refusal is raised."""
+        told = Circumstances(
+            actor=SYSTEM, purpose=task.name, correlation=self._world.new_id(),
+            after=lambda partition: {"reference": self._reference.seq, **self._after(partition)},
+        )  # fmt: skip
+        return await self._decide(rows, task, (self._world.new_id(),), told, None)
+
+    async def _decide(
+        self, rows: Connection, task: Task, cause: tuple[object, ...], told: Circumstances, region: str | None
+    ) -> list[tuple[int, NewEvent]]:
+        """Load, decide, append; decide anew where somebody else appended to the stream meanwhile."""
+        for _ in range(_TRIES):
+            stored = [Stored(*row) for row in await rows.fetch(_STREAM, task.stream)]
+            made = iter(range(1 << 30))
+            context = self._context(region, partial(_next_id, cause, made))
+            state = task.decider.fold(self._recorder.read(stored))
+            policy = context.pack.name if context.pack else None
+            planned = [
+                Planned(event, task.stream, len(stored) + 1 + i, derived_id(*cause, "event", i), policy)
+                for i, event in enumerate(task.decider.decide(task.command, state, context))
+            ]
+            try:
+                return await self._append(rows, planned, told)
+            except _Stale:
+                continue
+        raise StaleVersion
+
+    async def _append(
+        self, rows: Connection, planned: Sequence[Planned], told: Circumstances
+    ) -> list[tuple[int, NewEvent]]:
+        if not planned:
+            return []
+        events = await self._recorder.record(planned, told)
+        (outcome,) = await append_in(rows, [Append(events)])
+        if outcome.kind == "stale":
+            raise _Stale
+        first = outcome.first_seq
+        return list(enumerate(events, first)) if outcome.kind == "appended" and first is not None else []
+
+    def _context(self, region: str | None, new_id: Callable[[], UUID]) -> Context:
         now = self._world.now()
-        pack = self._reference.find_pack(heard.region, day_of(now)) if heard.region else None
+        pack = self._reference.find_pack(region, day_of(now)) if region else None
         return Context(
             now=now, new_id=new_id, pack=pack, body=None, body_kind=None, post=None,
             find_body=self._reference.find_body_id,
         )  # fmt: skip
+
+
+def _next_id(cause: tuple[object, ...], made: Iterator[int]) -> UUID:
+    return derived_id(*cause, "id", next(made))
+
+
+class _Stale(Exception):  # noqa: N818
+    """Somebody else appended to this stream between reading and appending."""

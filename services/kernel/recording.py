@@ -10,6 +10,8 @@ from uuid import UUID
 from schemas.catalogue import EVENTS
 from schemas.envelope import CONTENT_TYPE, SPEC, Envelope, decode, encode, format_after
 from schemas.event import Event
+from schemas.platform import FactCorrected
+from services.kernel.correcting import corrections
 from services.kernel.key_service import KeyService
 from services.kernel.sealing import Cipher, Erased, needed, open_refs, refs, seal
 from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
@@ -98,7 +100,11 @@ class Recorder:
         )
 
     def read(self, stored: Iterable[Stored]) -> list[Event]:
-        """Return typed events, with one look-up of keys; a field that was erased is absent."""
+        """Return typed events with what was corrected in them; a field that was erased is absent."""
+        return [event for _, event in self.history(stored)]
+
+    def history(self, stored: Iterable[Stored]) -> list[tuple[UUID, Event]]:
+        """Return (id, event) of each, with one look-up of keys. Corrections are put in where they belong (PLT-02)."""
         decoded = [(decode(s.envelope), s.blocks) for s in stored]
         closed = [(i, ref) for i, (envelope, blocks) in enumerate(decoded) for ref in refs(envelope, blocks)]
         opened: dict[int, dict[str, Any]] = {}
@@ -107,7 +113,9 @@ class Recorder:
         ):
             if not isinstance(fields, Erased):
                 opened.setdefault(i, {}).update(fields)
+        put = corrections((e, opened.get(i, {})) for i, (e, _) in enumerate(decoded))
         return [
-            EVENTS[envelope.type].read({**envelope.data, **opened.get(i, {})})
-            for i, (envelope, _) in enumerate(decoded)
+            (UUID(e.id), EVENTS[e.type].read({**e.data, **opened.get(i, {}), **put.get(e.id, {})}))
+            for i, (e, _) in enumerate(decoded)
+            if e.type != FactCorrected.type
         ]

@@ -12,6 +12,10 @@ from schemas.notification import AccessEnded, AccessGranted, Role
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.world import derived_id
 
+BY_RESIDENCE = frozenset({Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE})
+"""Roles that follow from where a child is on file, and move with it."""
+Grants = frozenset[tuple[UUID, Role]]
+
 # --- State
 Event = AccessGranted | AccessEnded
 
@@ -20,7 +24,7 @@ Event = AccessGranted | AccessEnded
 class Access:
     """The grants in force for one child."""
 
-    grants: frozenset[tuple[UUID, Role]] = frozenset()
+    grants: Grants = frozenset()
 
 
 # --- Evolve
@@ -36,16 +40,8 @@ def evolve(state: Access, event: Event) -> Access:
 
 
 # --- Commands
-class GrantAccess(Command):
-    """Issued by reaction: a body gains a role toward a child. [PRV-03]"""
-
-    path: ClassVar[str] = "grant-access"
-    title: ClassVar[tuple[str, str]] = ("授予知悉权限", "Grant access")
-    requirements: ClassVar[tuple[str, ...]] = ("PRV-03",)
-
+class _OfChild(Command):
     child: ChildId
-    agency: BodyId
-    role: Annotated[Role, Field(description="角色 · Role toward the child")]
     basis: Annotated[Code, Field(description="依据 · Basis")]
     cause: EventId
 
@@ -54,21 +50,36 @@ class GrantAccess(Command):
         yield stream_of(self.child), self
 
 
-class EndAccess(Command):
+class GrantAccess(_OfChild):
+    """Issued by reaction: a body gains a role toward a child. [PRV-03]"""
+
+    path: ClassVar[str] = "grant-access"
+
+    agency: BodyId
+    role: Annotated[Role, Field(description="角色 · Role toward the child")]
+
+
+class Reside(_OfChild):
+    """Issued by reaction: a child is on file here, and no longer where it was. [PRV-03 REG-33]
+
+    With `sender` and `receiver`, the one township's role in the child's case passes to the other. What was only
+    reported of a child is on nobody's file: there the case alone passes.
+    """
+
+    path: ClassVar[str] = "reside"
+
+    bodies: tuple[tuple[UUID, Role], ...]
+    sender: UUID | None = None
+    receiver: UUID | None = None
+
+
+class EndAccess(_OfChild):
     """Issued by reaction: a role toward a child ends. [PRV-03]"""
 
     path: ClassVar[str] = "end-access"
-    title: ClassVar[tuple[str, str]] = ("终止知悉权限", "End access")
-    requirements: ClassVar[tuple[str, ...]] = ("PRV-03",)
 
-    child: ChildId
     agency: BodyId
     role: Annotated[Role, Field(description="角色 · Role toward the child")]
-    reason: Annotated[Code, Field(description="理由 · Reason")]
-
-    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - derived
-        """One stream a child."""
-        yield stream_of(self.child), self
 
 
 def stream_of(child: UUID) -> UUID:
@@ -77,29 +88,44 @@ def stream_of(child: UUID) -> UUID:
 
 
 # --- Decide
-def decide(command: GrantAccess | EndAccess, state: Access, _: Context) -> list[Event]:
-    """Grant or end; what is so already makes no event."""
-    held = (command.agency, command.role) in state.grants
+def decide(command: GrantAccess | Reside | EndAccess, state: Access, _: Context) -> list[Event]:
+    """Grant and end; what is so already makes no event."""
     match command:
         case GrantAccess():
-            granted = AccessGranted(
-                child=command.child,
-                agency=command.agency,
-                role=command.role,
-                basis=command.basis,
-                cause=command.cause,
-            )
-            return [] if held else [granted]
+            wanted = state.grants | {(command.agency, command.role)}
+        case Reside():
+            wanted = _resided(command, state.grants)
         case EndAccess():
-            ended = AccessEnded(
-                child=command.child, agency=command.agency, role=command.role, reason=command.reason
-            )
-            return [ended] if held else []
+            wanted = state.grants - {(command.agency, command.role)}
         case unknown:
             assert_never(unknown)
+    return _changes(command, state.grants, wanted)
+
+
+def _resided(command: Reside, held: Grants) -> Grants:
+    case = (command.sender, Role.RESPONDER)
+    wanted = held - {case}
+    if case in held and command.receiver is not None:
+        wanted |= {(command.receiver, Role.RESPONDER)}
+    if command.sender is not None and not any(role in BY_RESIDENCE for _, role in held):
+        return wanted
+    return frozenset(g for g in wanted if g[1] not in BY_RESIDENCE) | set(command.bodies)
+
+
+def _changes(command: _OfChild, held: Grants, wanted: Grants) -> list[Event]:
+    """Grants first: no body that keeps a role loses its rows between."""
+    granted = [
+        AccessGranted(child=command.child, agency=agency, role=role, basis=command.basis, cause=command.cause)
+        for agency, role in sorted(wanted - held)
+    ]
+    ended = [
+        AccessEnded(child=command.child, agency=agency, role=role, reason=command.basis)
+        for agency, role in sorted(held - wanted)
+    ]
+    return [*granted, *ended]
 
 
 ACCESS = Decider(
-    name="access", events=(AccessGranted, AccessEnded), commands=(GrantAccess, EndAccess), initial=Access,
-    evolve=evolve, decide=decide,
+    name="access", events=(AccessGranted, AccessEnded), commands=(GrantAccess, Reside, EndAccess),
+    initial=Access, evolve=evolve, decide=decide,
 )  # fmt: skip

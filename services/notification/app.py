@@ -10,13 +10,16 @@ from services.kernel.reactions import Reactions
 from services.kernel.relay import Relay
 from services.kernel.service import Service, Tools, positions_of
 from services.kernel.web import application, command_routes
+from services.kernel.world import day_of
 from services.notification.access import ACCESS
 from services.notification.api import internal_routes
+from services.notification.clock import Clock
 from services.notification.disclosure import disclosure_table
+from services.notification.duty import DUTY
 from services.notification.feed import Disclosed, FeedLog
 from services.notification.notice import NOTICE
-from services.notification.reactions import rules_with
-from services.notification.router import Router
+from services.notification.reactions import Rules
+from services.notification.router import OWN, Router
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEARS = ("registry", "reporting", "assessment")
@@ -33,29 +36,34 @@ def build(tools: Tools) -> Notification:
     """Return the notification service."""
 
     def after(partition: int) -> dict[str, int]:
-        return {source: hears.places.get((source, partition), 0) for source in HEARS}
+        return {source: consumer.places.get((source, partition), 0) for source in HEARS}
 
-    path = write_path("notification", tools, [ACCESS, NOTICE], after)
-    rules = rules_with(path.reference.find_body_id)
-    reactions = Reactions(path.recorder, path.reference, tools.world, rules, after)
-    hears = Consumer(
-        "notification.reactions", HEARS, tools.database, tools.bus, reactions.fold,
-        reference_seq=lambda: path.reference.seq, after_commit=path.store.grew.set,
-    )  # fmt: skip
+    path = write_path("notification", tools, [ACCESS, NOTICE, DUTY], after)
+    reference = path.reference
+    rules = Rules(
+        reference.find_body_id, lambda region: reference.find_pack(region, day_of(tools.world.now()))
+    )
+    reactions = Reactions(path.recorder, reference, tools.world, lambda _: (), after)
     feed = FeedLog(tools.database)
-    router = Consumer(
-        "notification.router", (*HEARS, "notification"), tools.database, tools.bus,
-        Router(disclosure_table(), tools.world).fold, reference_seq=lambda: path.reference.seq,
-        after_commit=feed.grew.set,
+    router = Router(disclosure_table(), tools.world, reactions, rules)
+
+    def grew() -> None:
+        path.store.grew.set()
+        feed.grew.set()
+
+    consumer = Consumer(
+        "notification.router", (*HEARS, OWN), tools.database, tools.bus, router.fold,
+        reference_seq=lambda: reference.seq, after_commit=grew,
     )  # fmt: skip
-    disclosed = Disclosed(tools.database, router)
-    consumers = [path.reference_consumer, hears, router]
+    clock = Clock(tools.database, tools.world, reactions, reference, path.store.grew.set)
+    disclosed = Disclosed(tools.database, consumer)
+    consumers = [path.reference_consumer, consumer]
     app = application(
         "notification", ("告知", "Notification: who is told what"),
         [command_routes(path.commands, path.who), internal_routes(disclosed, tools.service_secret)],
         [tools.database.ping], lambda: positions_of(path.store, consumers, feed),
     )  # fmt: skip
-    loops = [path.store.run, path.relay.run, Relay(FEED, tools.database, feed, tools.bus).run]
+    loops = [path.store.run, path.relay.run, Relay(FEED, tools.database, feed, tools.bus).run, clock.run]
     return Notification(
         "notification", tools, app, path.store, path.reference, consumers, loops, disclosed=disclosed
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from schemas.envelope import Envelope
 from schemas.fields import DataClass
 from schemas.notification import AccessEnded, AccessGranted, Role
+from schemas.platform import FactCorrected
 
 _FILE = Path(__file__).parents[2] / "schemas" / "disclosure.yaml"
 ANY_TYPE = "*"
@@ -41,9 +42,19 @@ class Disclosure:
     def shown(self, envelope: Envelope, role: Role) -> tuple[list[int], Rule] | None:
         """Return (places of the blocks that a role is shown, the rule), or None where it isn't shown the event."""
         rule = self.find_rule(envelope.type, role)
+        corrects = envelope.data.get("corrects_type") if envelope.type == FactCorrected.type else None
+        if rule is None and corrects is not None:
+            rule = self._of_correction(envelope, corrects, role)
         if rule is None:
             return None
         return [i for i, b in enumerate(envelope.blocks) if DataClass(b.data_class) in rule.show], rule
+
+    def _of_correction(self, envelope: Envelope, corrects: str, role: Role) -> Rule | None:
+        """A correction is for whoever may read what it corrects; where it shows nothing, it is not for that role."""
+        rule = self.find_rule(corrects, role)
+        if rule is None or any(DataClass(b.data_class) not in rule.show for b in envelope.blocks):
+            return None
+        return rule
 
 
 def concerns(envelope: Envelope, agency: str) -> bool:

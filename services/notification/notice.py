@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from schemas.fields import BodyId, ChildId, Codes, EventId, NoticeId
+from schemas.fields import BodyId, ChildId, Codes, EventId, NoticeId, Region
 from schemas.notification import NotificationAcknowledged, NotificationSent
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound
@@ -46,9 +46,24 @@ class SendNotice(Command):
     requirements: ClassVar[tuple[str, ...]] = ("NTF-01",)
 
     child: ChildId
+    region: Region
     notice: NoticeId
     flow: Annotated[Codes, Field(description="流程编号 · Flow of the catalogue")]
     sender: BodyId
+    recipient: BodyId
+    cause: EventId
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - derived
+        """One stream a notice."""
+        yield stream_of(self.notice), self
+
+
+class ForwardNotice(Command):
+    """Issued by reaction: a notice that nobody has acknowledged goes to the body that took the child over. [REG-33]"""
+
+    path: ClassVar[str] = "forward-notice"
+
+    notice: NoticeId
     recipient: BodyId
     cause: EventId
 
@@ -77,21 +92,26 @@ def stream_of(notice: UUID) -> UUID:
 
 
 # --- Decide
-def decide(command: SendNotice | AcknowledgeNotice, state: Notice, _: Context) -> list[Event]:
+def decide(command: SendNotice | ForwardNotice | AcknowledgeNotice, state: Notice, _: Context) -> list[Event]:
     """Send once, acknowledge once."""
     match command:
         case SendNotice():
             sent = NotificationSent(
-                child=command.child, notice=command.notice, flow=command.flow, sender=command.sender,
-                recipient=command.recipient, cause=command.cause,
+                child=command.child, region=command.region, notice=command.notice, flow=command.flow,
+                sender=command.sender, recipient=command.recipient, cause=command.cause,
             )  # fmt: skip
             return [] if state.sent else [sent]
+        case ForwardNotice():
+            if state.sent is None or state.acknowledged or state.sent.recipient == command.recipient:
+                return []
+            return [state.sent.model_copy(update={"recipient": command.recipient, "cause": command.cause})]
         case AcknowledgeNotice():
             if state.sent is None:
                 raise NotFound
             acknowledged = NotificationAcknowledged(
-                child=state.sent.child, notice=command.notice, recipient=state.sent.recipient
-            )
+                child=state.sent.child, region=state.sent.region, notice=command.notice,
+                recipient=state.sent.recipient,
+            )  # fmt: skip
             return [] if state.acknowledged else [acknowledged]
         case unknown:
             assert_never(unknown)
@@ -105,6 +125,6 @@ def scope_of(_: Command, state: Notice) -> dict[str, Any]:
 
 
 NOTICE = Decider(
-    name="notice", events=(NotificationSent, NotificationAcknowledged), commands=(SendNotice, AcknowledgeNotice),
+    name="notice", events=(NotificationSent, NotificationAcknowledged), commands=(SendNotice, ForwardNotice, AcknowledgeNotice),
     initial=Notice, evolve=evolve, decide=decide, scope_of=scope_of,
 )  # fmt: skip

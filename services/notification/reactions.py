@@ -1,19 +1,24 @@
-"""What notification does when it hears of others: bodies gain roles toward a child, notices go out."""
+"""What notification does when it hears of others: bodies gain and lose roles, notices go out, duties open and are met."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
+from schemas.assessment import PlacementMade
 from schemas.envelope import Envelope
-from schemas.notification import Role
+from schemas.notification import Judging, Role
+from schemas.packs import DutyRule, KnownPack
+from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
-from schemas.registry import ChildRegistered
+from schemas.registry import ChildRecordTransferred, ChildRegistered
 from schemas.reporting import PoliceNoticeSent, ReportFiled
-from services.kernel.reactions import Rules, Task
-from services.notification import access, notice
-from services.notification.access import ACCESS, GrantAccess
-from services.notification.notice import NOTICE, SendNotice
-
-FindBody = Callable[[BodyKind, str], UUID | None]
+from services.kernel.reactions import Task
+from services.notification import access, duty, notice
+from services.notification.access import ACCESS, GrantAccess, Reside
+from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty, RestartDuty
+from services.notification.notice import NOTICE, ForwardNotice, SendNotice
 
 _BY_RESIDENCE = {
     BodyKind.TOWNSHIP: Role.LEDGER,
@@ -24,21 +29,116 @@ _BY_RESIDENCE = {
 _BY_REPORT = (BodyKind.POLICE_STATION, BodyKind.POLICE)
 
 
-def rules_with(find_body: FindBody) -> Rules:
-    """Return notification's rules, which look responsible bodies up with `find_body`."""
+class KnownDuty(NamedTuple):
+    """A duty about a child: what it is about, the event from which it runs, who owes it, and whether it was met."""
 
-    def rules(heard: Envelope) -> Iterable[Task]:
+    about: UUID
+    cause: UUID
+    owed_by: UUID
+    met: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """What notification has kept of a child: who took it over from whom, and the duties about it."""
+
+    moved: dict[UUID, UUID] = field(default_factory=dict)
+    """A township that handed the child over → the one that is responsible now."""
+    duties: dict[UUID, KnownDuty] = field(default_factory=dict)
+
+    def now(self, body: UUID) -> UUID:
+        """Return who stands in a body's place for this child today."""
+        return self.moved.get(body, body)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Notification's rules: pure functions of the event, of what is known of the child, and of the reference data."""
+
+    find_body: Callable[[BodyKind, str], UUID | None]
+    find_pack: Callable[[str], KnownPack | None]
+
+    def tasks(self, heard: Envelope, known: Known) -> Iterable[Task]:
+        """Return what an event of another service, or one of our own, asks for."""
+        yield from self._who_may_know(heard, known)
+        if heard.region and (pack := self.find_pack(heard.region)):
+            yield from self._duties(heard, known, pack)
+
+    def _who_may_know(self, heard: Envelope, known: Known) -> Iterable[Task]:
+        data = heard.data
         if heard.type == ChildRegistered.type:
-            for kind, role in _BY_RESIDENCE.items():
-                yield from _grant(heard, find_body(kind, heard.data["region"]), role, "residence")
+            yield self._reside(heard)
+        elif heard.type == ChildRecordTransferred.type:
+            sender, receiver = UUID(data["sender"]), UUID(data["receiver"])
+            yield self._reside(heard, sender, receiver)
+            for each, told in known.duties.items():
+                if told.owed_by == sender and not told.met:
+                    yield Task("reassign-duty", DUTY, each, ReassignDuty(duty=each, owed_by=receiver))
+                    forward = ForwardNotice(notice=told.about, recipient=receiver, cause=UUID(heard.id))
+                    yield Task("forward-notice", NOTICE, notice.stream_of(told.about), forward)
         elif heard.type == ReportFiled.type:
             for kind in _BY_REPORT:
-                yield from _grant(heard, find_body(kind, heard.data["region"]), Role.CASE_POLICE, "report")
+                yield from _grant(heard, self.find_body(kind, data["region"]), Role.CASE_POLICE, "report")
         elif heard.type == PoliceNoticeSent.type:
-            yield from _grant(heard, UUID(heard.data["recipient"]), Role.RESPONDER, "notice")
-            yield _send(heard)
+            # Where the child moved on since the police decided, the notice follows it.
+            recipient = known.now(UUID(data["recipient"]))
+            yield from _grant(heard, recipient, Role.RESPONDER, "notice")
+            yield _send(heard, recipient)
+        elif heard.type == PlacementMade.type:
+            yield from _grant(heard, UUID(data["receiver"]), Role.CARER, "placement")
 
-    return rules
+    def _reside(self, heard: Envelope, sender: UUID | None = None, receiver: UUID | None = None) -> Task:
+        found = ((self.find_body(kind, heard.data["region"]), role) for kind, role in _BY_RESIDENCE.items())
+        command = Reside(
+            child=UUID(heard.data["child"]), basis="transfer" if sender else "residence", cause=UUID(heard.id),
+            bodies=tuple((body, role) for body, role in found if body is not None), sender=sender, receiver=receiver,
+        )  # fmt: skip
+        return Task("reside", ACCESS, access.stream_of(command.child), command)
+
+    def _duties(self, heard: Envelope, known: Known, pack: KnownPack) -> Iterable[Task]:
+        for name, rule in pack.pack.duties.items():
+            if rule.opened_by == heard.type and _rests_on_it(heard, pack):
+                owed_by = self._owing(rule, heard)
+                if owed_by is not None:
+                    yield _open(name, rule, heard, known.now(owed_by))
+            if heard.type in rule.met_by:
+                each = duty.stream_of(name, UUID(heard.data[rule.about]))
+                if each in known.duties:
+                    met = MeetDuty(duty=each, cause=UUID(heard.id), at=_judged(rule, heard))
+                    yield Task("meet-duty", DUTY, each, met)
+        if heard.type == FactCorrected.type and heard.data.get("time"):
+            starts = datetime.fromisoformat(heard.data["time"])
+            for each, told in known.duties.items():
+                if told.cause == UUID(heard.data["corrects"]):
+                    command = RestartDuty(duty=each, starts=starts, cause=UUID(heard.id))
+                    yield Task("restart-duty", DUTY, each, command)
+
+    def _owing(self, rule: DutyRule, heard: Envelope) -> UUID | None:
+        if rule.owed_by == "@township":
+            return self.find_body(BodyKind.TOWNSHIP, heard.data["region"])
+        return UUID(heard.data[rule.owed_by])
+
+
+def _rests_on_it(heard: Envelope, pack: KnownPack) -> bool:
+    """Tell whether a correction touches a field on which a decision rests; every other event opens what it opens."""
+    if heard.type != FactCorrected.type:
+        return True
+    return heard.data["field"] in pack.pack.reviews.get(heard.data["corrects_type"], ())
+
+
+def _judged(rule: DutyRule, heard: Envelope) -> datetime:
+    return datetime.fromisoformat(heard.time if rule.judged_by is Judging.OCCURRED else heard.recordedat)
+
+
+def _open(name: str, rule: DutyRule, heard: Envelope, owed_by: UUID) -> Task:
+    about = UUID(heard.data[rule.about])
+    each = duty.stream_of(name, about)
+    command = OpenDuty(
+        duty=each, child=UUID(heard.subject), rule=name, about=about, cause=UUID(heard.id), owed_by=owed_by,
+        starts=_judged(rule, heard), judged_by=rule.judged_by, limit=rule.limit, standing=rule.standing,
+        clause=rule.clause,
+    )  # fmt: skip
+    return Task(f"open-{name}", DUTY, each, command)
 
 
 def _grant(heard: Envelope, agency: UUID | None, role: Role, basis: str) -> Iterable[Task]:
@@ -49,10 +149,10 @@ def _grant(heard: Envelope, agency: UUID | None, role: Role, basis: str) -> Iter
     yield Task(f"grant-{role}-{agency}", ACCESS, access.stream_of(child), command)
 
 
-def _send(heard: Envelope) -> Task:
+def _send(heard: Envelope, recipient: UUID) -> Task:
     data = heard.data
     command = SendNotice(
-        child=UUID(data["child"]), notice=UUID(data["notice"]), flow=tuple(data["flow"]), sender=UUID(data["sender"]),
-        recipient=UUID(data["recipient"]), cause=UUID(heard.id),
+        child=UUID(data["child"]), region=data["region"], notice=UUID(data["notice"]), flow=tuple(data["flow"]),
+        sender=UUID(data["sender"]), recipient=recipient, cause=UUID(heard.id),
     )  # fmt: skip
     return Task("send-notice", NOTICE, notice.stream_of(command.notice), command)

@@ -1,23 +1,44 @@
-"""The router: every event of a child goes to each body with a role toward it, with the blocks that its role is shown."""
+"""The router: reacts to what it hears, then tells it to each body that may know, with the blocks that its role is shown.
+
+One consumer does both, in one transaction: when a transfer has been heard, the roles have moved already, and nothing
+that comes later can go to the wrong township.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
+from schemas.catalogue import EVENTS
 from schemas.envelope import Envelope, decode
 from schemas.notification import AccessEnded, AccessGranted, Role
+from schemas.platform import FactCorrected
+from schemas.registry import ChildRecordTransferred
 from services.kernel.bus import REFERENCE, Record
 from services.kernel.database import Connection
+from services.kernel.reactions import Reactions
+from services.kernel.store import NewEvent
 from services.kernel.world import World
+from services.notification import duties
+from services.notification.access import ACCESS
 from services.notification.disclosure import Disclosure, concerns
+from services.notification.duty import DUTY
+from services.notification.reactions import Rules
+
+OWN = "notification"
+_NOBODY = UUID(int=0)
+"""What a feed row says was its grant where none was needed: the author, a party, who must be told of a correction."""
 
 
 class Heard(NamedTuple):
-    """An event with what the router keeps of it."""
+    """An event as the router keeps it."""
 
-    envelope: Envelope
+    source: str
+    seq: int
     partition: int
+    envelope: Envelope
+    raw: bytes
+    blocks: bytes
 
 
 class Shown(NamedTuple):
@@ -28,48 +49,102 @@ class Shown(NamedTuple):
     event: UUID
     partition: int
     role: str
+    given: UUID
     clause: str
     places: list[int]
     pairs: list[tuple[str, str]]
 
 
-class Router:
-    """Folds events and grants of all services into the feed. It routes what it can't read."""
+_QUIET = {event.type for decider in (ACCESS, DUTY) for event in decider.events}
+"""Events of our own that ask for nothing: they come back by the bus in great number."""
+Held = dict[tuple[UUID, Role], UUID]
+"""(agency, role) → the event that granted it."""
 
-    def __init__(self, disclosure: Disclosure, world: World) -> None:
-        """Route by this table."""
+
+class Router:
+    """Folds events of all services into reactions, grants and the feed. It routes what it can't read."""
+
+    def __init__(self, disclosure: Disclosure, world: World, reactions: Reactions, rules: Rules) -> None:
+        """Route by this table, react by these rules."""
         self._disclosure = disclosure
         self._world = world
+        self._reactions = reactions
+        self._rules = rules
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
-        """Route these records, in order. A grant appends the permitted history first (back-fill)."""
-        heard = [(r, decode(r.value)) for r in records if r.source != REFERENCE]
-        await _remember(rows, heard)
-        children = {UUID(e.subject) for _, e in heard}
-        grants = await _grants(rows, children)
-        history = await self._history(
-            rows, {UUID(e.subject) for _, e in heard if e.type == AccessGranted.type}
-        )
+        """Hear these records, in order. A grant appends the permitted history first (back-fill)."""
+        for record in records:
+            if record.source != REFERENCE:
+                await self._hear(rows, record)
+
+    async def _hear(self, rows: Connection, record: Record) -> None:
+        envelope = decode(record.value)
+        child = UUID(envelope.subject)
+        news = [Heard(record.source, record.seq, record.partition, envelope, record.value, record.blocks)]
+        fresh = [h for h in news if await _remember(rows, h)]
+        if record.source == OWN:
+            await duties.keep(rows, envelope)
+        if envelope.type not in _QUIET:
+            for made in await self._react(rows, record, envelope, child):
+                fresh += [made] if await _remember(rows, made) else []
+        if fresh:
+            await self._route(rows, child, fresh)
+
+    async def _react(self, rows: Connection, record: Record, envelope: Envelope, child: UUID) -> list[Heard]:
+        if envelope.type == ChildRecordTransferred.type:
+            await duties.move(rows, child, UUID(envelope.data["sender"]), UUID(envelope.data["receiver"]))
+        known = await duties.known_of(rows, child)
+        made: list[Heard] = []
+        for task in self._rules.tasks(envelope, known):
+            for seq, event in await self._reactions.carry_out(rows, envelope, record, task):
+                made.append(_own(seq, event))
+                await duties.keep(rows, made[-1].envelope)
+        return made
+
+    async def _route(self, rows: Connection, child: UUID, news: list[Heard]) -> None:
+        """Tell each event, once: what the reactions made comes again by the bus, and is known then."""
+        before = await _grants(rows, child)
+        held = dict(before)
         shown: list[Shown] = []
-        for record, envelope in heard:
-            child, now = UUID(envelope.subject), Heard(envelope, record.partition)
-            held = grants.setdefault(child, set())
-            agency = UUID(envelope.data["agency"]) if "agency" in envelope.data else None
-            if envelope.type == AccessGranted.type and agency is not None:
-                role = Role(envelope.data["role"])
-                held.add((agency, role))
-                for past in history.get(child, []):
-                    shown += self._show(past, agency, role)
-            if envelope.onbehalfof is not None:
-                shown += self._show(now, UUID(envelope.onbehalfof), Role.AUTHOR)
-            for body, role in sorted(held):
-                shown += self._show(now, body, role)
-            if envelope.type == AccessEnded.type and agency is not None:
-                held.discard((agency, Role(envelope.data["role"])))
-        await _keep_grants(rows, children, grants)
+        for heard in news:
+            envelope = heard.envelope
+            if envelope.type == AccessGranted.type:
+                agency, role = UUID(envelope.data["agency"]), Role(envelope.data["role"])
+                held[agency, role] = UUID(envelope.id)
+                for past in await _history(rows, child):
+                    shown += self._show(past, agency, role, held[agency, role])
+            shown += await self._tell(rows, heard, held)
+            if envelope.type == AccessEnded.type:
+                held.pop((UUID(envelope.data["agency"]), Role(envelope.data["role"])), None)
+        if held != before:
+            await _keep_grants(rows, child, held)
         await self._feed(rows, shown)
 
-    def _show(self, heard: Heard, agency: UUID, role: Role) -> list[Shown]:
+    async def _tell(self, rows: Connection, heard: Heard, held: Held) -> list[Shown]:
+        envelope = heard.envelope
+        shown: list[Shown] = []
+        if envelope.onbehalfof is not None:
+            shown += self._show(heard, UUID(envelope.onbehalfof), Role.AUTHOR, _NOBODY)
+        for party in EVENTS[envelope.type].parties:
+            if body := envelope.data.get(party):
+                shown += self._show(heard, UUID(body), Role.PARTY, _NOBODY)
+        for (agency, role), given in sorted(held.items()):
+            shown += self._show(heard, agency, role, given)
+        if envelope.type == FactCorrected.type:
+            shown += await self._retract(rows, heard, {s.agency for s in shown})
+        return shown
+
+    async def _retract(self, rows: Connection, heard: Heard, told: set[UUID]) -> list[Shown]:
+        """Tell whoever was told what was wrong and may no longer know what is right: the correction, without its value."""
+        corrects = UUID(heard.envelope.data["corrects"])
+        once = await rows.fetch("select distinct agency from feed where event = $1", corrects)
+        return [
+            shown
+            for agency in sorted({row["agency"] for row in once} - told)
+            for shown in self._show(heard, agency, Role.CORRECTED, _NOBODY)
+        ]
+
+    def _show(self, heard: Heard, agency: UUID, role: Role, given: UUID) -> list[Shown]:
         envelope = heard.envelope
         found = self._disclosure.shown(envelope, role)
         if found is None or not concerns(envelope, str(agency)):
@@ -78,21 +153,10 @@ class Router:
         pairs = [(b.subject, b.data_class) for i, b in enumerate(envelope.blocks) if i in places]
         return [
             Shown(
-                agency, UUID(envelope.subject), UUID(envelope.id), heard.partition, role.value, rule.clause, places,
-                pairs,
+                agency, UUID(envelope.subject), UUID(envelope.id), heard.partition, role.value, given, rule.clause,
+                places, pairs,
             )
         ]  # fmt: skip
-
-    async def _history(self, rows: Connection, children: set[UUID]) -> dict[UUID, list[Heard]]:
-        if not children:
-            return {}
-        found: dict[UUID, list[Heard]] = {}
-        for row in await rows.fetch(
-            "select child, partition, envelope from heard where child = any($1::uuid[]) order by recorded_at, source, seq",
-            list(children),
-        ):
-            found.setdefault(row["child"], []).append(Heard(decode(row["envelope"]), row["partition"]))
-        return found
 
     async def _feed(self, rows: Connection, shown: list[Shown]) -> None:
         """Number and keep feed rows; the head's lock makes `seq` dense, in commit order."""
@@ -102,21 +166,21 @@ class Router:
         known = {
             tuple(row)
             for row in await rows.fetch(
-                "select agency, event, role from feed where event = any($1::uuid[])",
+                "select agency, event, role, given from feed where event = any($1::uuid[])",
                 list({s.event for s in shown}),
             )
         }
-        fresh: dict[tuple[Any, ...], Shown] = {}
+        fresh: dict[tuple[UUID, UUID, str, UUID], Shown] = {}
         for s in shown:
-            if (s.agency, s.event, s.role) not in known:
-                fresh.setdefault((s.agency, s.event, s.role), s)
+            if (key := (s.agency, s.event, s.role, s.given)) not in known:
+                fresh.setdefault(key, s)
         now: datetime = self._world.now()
         await rows.executemany(
-            "insert into feed (seq, partition, agency, child, event, role, clause, rules_hash, shown, disclosed_at)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "insert into feed (seq, partition, agency, child, event, role, given, clause, rules_hash, shown, disclosed_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             [
                 (
-                    head + i, s.partition, s.agency, s.child, s.event, s.role, s.clause,
+                    head + i, s.partition, s.agency, s.child, s.event, s.role, s.given, s.clause,
                     self._disclosure.content_hash, s.places, now,
                 )
                 for i, s in enumerate(fresh.values(), 1)
@@ -132,31 +196,44 @@ class Router:
         await rows.execute("update feed_head set head = $1", head + len(fresh))
 
 
-async def _remember(rows: Connection, heard: list[tuple[Record, Envelope]]) -> None:
-    await rows.executemany(
+def _own(seq: int, event: NewEvent) -> Heard:
+    return Heard(OWN, seq, event.partition, decode(event.envelope), event.envelope, event.blocks)
+
+
+async def _remember(rows: Connection, heard: Heard) -> bool:
+    """Keep an event; tells whether it is new."""
+    envelope = heard.envelope
+    found = await rows.fetch(
         "insert into heard (event, source, seq, child, partition, recorded_at, envelope, blocks)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        [
-            (UUID(e.id), r.source, r.seq, UUID(e.subject), r.partition, e.recordedat, r.value, r.blocks)
-            for r, e in heard
-        ],
-    )
+        " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning 1",
+        UUID(envelope.id), heard.source, heard.seq, UUID(envelope.subject), heard.partition, envelope.recordedat,
+        heard.raw, heard.blocks,
+    )  # fmt: skip
+    return bool(found)
 
 
-async def _grants(rows: Connection, children: set[UUID]) -> dict[UUID, set[tuple[UUID, Role]]]:
-    grants: dict[UUID, set[tuple[UUID, Role]]] = {}
-    for row in await rows.fetch(
-        "select child, agency, role from access where child = any($1::uuid[])", list(children)
-    ):
-        grants.setdefault(row["child"], set()).add((row["agency"], Role(row["role"])))
-    return grants
+async def _history(rows: Connection, child: UUID) -> list[Heard]:
+    """Return all that was heard of a child; what is told twice is dropped when it is numbered."""
+    return [
+        Heard(row["source"], row["seq"], row["partition"], decode(row["envelope"]), row["envelope"], row["blocks"])
+        for row in await rows.fetch(
+            "select source, seq, partition, envelope, blocks from heard where child = $1"
+            " order by recorded_at, source, seq",
+            child,
+        )
+    ]  # fmt: skip
 
 
-async def _keep_grants(
-    rows: Connection, children: set[UUID], grants: dict[UUID, set[tuple[UUID, Role]]]
-) -> None:
-    await rows.execute("delete from access where child = any($1::uuid[])", list(children))
+async def _grants(rows: Connection, child: UUID) -> Held:
+    return {
+        (row["agency"], Role(row["role"])): row["given"]
+        for row in await rows.fetch("select agency, role, given from access where child = $1", child)
+    }
+
+
+async def _keep_grants(rows: Connection, child: UUID, held: Held) -> None:
+    await rows.execute("delete from access where child = $1", child)
     await rows.executemany(
-        "insert into access (child, agency, role) values ($1, $2, $3)",
-        [(child, agency, role.value) for child in children for agency, role in grants.get(child, ())],
+        "insert into access (child, agency, role, given) values ($1, $2, $3, $4)",
+        [(child, agency, role.value, given) for (agency, role), given in held.items()],
     )

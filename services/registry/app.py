@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from services.kernel.assemble import write_path
+from services.kernel.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
 from services.kernel.web import application, command_routes
 from services.registry.api import import_routes
 from services.registry.child import CHILD
+from services.registry.erasure import Erasure
 from services.registry.founding import found
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -15,7 +17,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(tools: Tools, founding: Path | None = None) -> Service:
     """Return the registry; an empty one is founded from `founding` when it starts."""
     path = write_path("registry", tools, [CHILD])
-    consumers = [path.reference_consumer]
+    erasing = Consumer("registry.erasure", ("registry",), tools.database, tools.bus, Erasure(tools.keys).fold)
+    consumers = [path.reference_consumer, erasing]
 
     async def found_once() -> None:
         if founding is not None:

@@ -1,16 +1,18 @@
 """The child: one file, its ledger facts, its categories, its guardians, and whether it is another file's alias."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self, assert_never
 from uuid import UUID
 
+import msgspec
 from pydantic import Field
 
 from schemas.fields import (
     Address,
     ChildId,
+    Code,
     Codes,
     Day,
     IdNumber,
@@ -21,18 +23,25 @@ from schemas.fields import (
     Region,
     birth_date_in,
 )
+from schemas.platform import FactCorrected
 from schemas.registry import (
+    AliasRecorded,
     Basis,
     ChildCategoryAssigned,
     ChildIdentified,
+    ChildRecordTransferred,
     ChildRegistered,
+    ChildTransferProposed,
     GuardianChanged,
     GuardianshipDelegated,
     LedgerEntryUpdated,
     LedgerFacts,
+    SubjectErased,
 )
+from services.kernel.correcting import Correction, correct
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal, StaleVersion
+from services.registry import transfer
 from services.registry.category import decide_categories, younger_than
 
 
@@ -57,6 +66,10 @@ class AlreadyIdentified(Refusal):
     status = 409
 
 
+class NotTheirs(Refusal):
+    """该人员与此档案无关,或不在可删除之列。 · This person is not one of the file's: give the id of the child or a guardian."""
+
+
 class NoPolicy(Refusal):
     """本地尚未采用政策包,无法认定,请先采用政策包。 · No policy pack is adopted here: adopt one first."""
 
@@ -71,6 +84,10 @@ Event = (
     | GuardianshipDelegated
     | GuardianChanged
     | ChildIdentified
+    | AliasRecorded
+    | ChildTransferProposed
+    | ChildRecordTransferred
+    | SubjectErased
 )
 
 
@@ -85,6 +102,11 @@ class Child:
     guardian: UUID | None = None
     delegations: dict[tuple[str, date], UUID] = field(default_factory=dict)
     file: UUID | None = None
+    aliases: frozenset[UUID] = frozenset()
+    proposal: ChildTransferProposed | None = None
+    taken_over: UUID | None = None
+    """The last transfer that was accepted."""
+    erased: frozenset[UUID] = frozenset()
 
 
 # --- Evolve
@@ -108,6 +130,15 @@ def evolve(state: Child, event: Event) -> Child:
             return replace(state, guardian=event.guardian)
         case ChildIdentified():
             return replace(state, file=event.file)
+        case AliasRecorded():
+            return replace(state, aliases=state.aliases | {event.alias})
+        case ChildTransferProposed():
+            return replace(state, proposal=event)
+        case ChildRecordTransferred():
+            region = event.region if state.region else None
+            return replace(state, region=region, proposal=None, taken_over=event.transfer)
+        case SubjectErased():
+            return replace(state, erased=state.erased | {event.person})
         case unknown:
             assert_never(unknown)
 
@@ -227,22 +258,67 @@ class IdentifyChild(Command):
 
     def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, "IdentifyChild | Looking"]]:  # noqa: ARG002
         """First the file, which must exist, then the alias."""
-        yield self.file, Looking(self.file)
+        yield self.file, Looking(self.file, self.child)
         yield self.child, self
 
 
 @dataclass(frozen=True)
 class Looking:
-    """Asks only that a file exists where its issuer may see it."""
+    """The file's end of an identification: it must exist where its issuer may see it, and keeps the reported id."""
 
+    child: UUID
+    alias: UUID
+
+
+class CorrectFact(Correction):
+    """Correct a fact of one child's file, or of a guardian's in it. [PLT-02]"""
+
+    path: ClassVar[str] = "correct-fact"
+    title: ClassVar[tuple[str, str]] = ("更正档案信息", "Correct a fact")
+
+    child: ChildId
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - nothing new
+        """One child."""
+        yield self.child, self
+
+
+class EraseSubject(Command):
+    """Erase a person: the child itself, or a guardian in the files of several children. [PRV-04]"""
+
+    path: ClassVar[str] = "erase-subject"
+    title: ClassVar[tuple[str, str]] = ("删除个人信息", "Erase a person")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-04",)
+
+    person: PersonId
+    children: Annotated[
+        tuple[UUID, ...],
+        Field(min_length=1, max_length=20, description="有此人信息的儿童档案 · Files that this person is in"),
+    ]
+    basis: Annotated[Code, Field(description="依据(编码) · Basis, a code", examples=["PIPL_47"])]
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, "Erasing"]]:  # noqa: ARG002 - nothing new
+        """One part a child."""
+        for child in dict.fromkeys(self.children):
+            yield child, Erasing(self, child)
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """An erasure as it concerns one file."""
+
+    command: EraseSubject
     child: UUID
 
 
-Part = Registering | UpdateLedgerEntry | Delegating | IdentifyChild | Looking
+Part = (
+    Registering | UpdateLedgerEntry | Delegating | IdentifyChild | Looking | CorrectFact | Erasing
+    | transfer.Proposing | transfer.AcceptTransfer | transfer.Moving
+)  # fmt: skip
 
 
 # --- Decide
-def decide(part: Part, state: Child, context: Context) -> list[Event]:
+def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactCorrected]:
     """Return the events that a part of a command makes, or raise a refusal."""
     match part:
         case Registering(command, child):
@@ -253,9 +329,19 @@ def decide(part: Part, state: Child, context: Context) -> list[Event]:
             return _delegate(part, state, context)
         case IdentifyChild():
             return _identify(part, state)
-        case Looking():
-            _on_file(state)
-            return []
+        case Looking(child, alias):
+            known = alias in state.aliases
+            return [] if known else [AliasRecorded(child=child, alias=alias, region=_on_file(state))]
+        case CorrectFact():
+            return correct(part, part.child, _on_file(state), context)
+        case Erasing():
+            return _erase(part, state)
+        case transfer.Proposing():
+            return transfer.propose(part, state, context)
+        case transfer.AcceptTransfer():
+            return transfer.accept(part, state)
+        case transfer.Moving():
+            return transfer.move(part, state)
         case unknown:
             assert_never(unknown)
 
@@ -352,6 +438,20 @@ def _identify(command: IdentifyChild, state: Child) -> list[Event]:
     ]
 
 
+def _erase(part: Erasing, state: Child) -> list[Event]:
+    region, person = _on_file(state), part.command.person
+    if person in state.erased:
+        return []
+    if person not in {part.child, state.guardian, *state.delegations.values()}:
+        raise NotTheirs
+    return [SubjectErased(child=part.child, person=person, region=region, basis=part.command.basis)]
+
+
+def also(part: Part, state: Child) -> Iterable[tuple[UUID, Part]]:
+    """A file's reported ids move with it."""
+    return transfer.moving(state) if isinstance(part, transfer.AcceptTransfer) else ()
+
+
 def scope_of(part: Part, state: Child) -> dict[str, Any]:
     """A child on file is in its own region; a new one, or one only reported, where the command says."""
     match part:
@@ -359,6 +459,11 @@ def scope_of(part: Part, state: Child) -> dict[str, Any]:
             return {"region": command.region}
         case IdentifyChild():
             return {"region": part.region}
+        case transfer.AcceptTransfer():
+            taken = state.taken_over == part.transfer
+            return {"region": _on_file(state) if taken else transfer.proposed(part, state).new_region}
+        case transfer.Moving():
+            return {"region": part.proposal.new_region}
         case _:
             return {"region": _on_file(state)}
 
@@ -370,8 +475,10 @@ def identities_of(facts: LedgerFacts, region: str) -> list[str]:
     return by_number + by_name
 
 
-def claims(event: Event, before: Child) -> Iterable[tuple[str, UUID]]:
+def claims(event: Event | FactCorrected, before: Child) -> Iterable[tuple[str, UUID]]:
     """One child, one file: no two streams may hold the same identity."""
+    if isinstance(event, FactCorrected) and event.field == "id_number" and event.person == event.child:
+        yield f"id|{msgspec.json.decode(event.idnumber or str())}", event.child
     if isinstance(event, ChildRegistered | LedgerEntryUpdated):
         facts = LedgerFacts.model_validate(before.facts | facts_of(event), strict=False)
         for identity in identities_of(facts, event.region)[:1]:
@@ -382,8 +489,11 @@ CHILD = Decider(
     name="child",
     events=(
         ChildRegistered, LedgerEntryUpdated, ChildCategoryAssigned, GuardianshipDelegated, GuardianChanged,
-        ChildIdentified,
+        ChildIdentified, AliasRecorded, ChildTransferProposed, ChildRecordTransferred, SubjectErased,
     ),
-    commands=(RegisterChild, UpdateLedgerEntry, DelegateGuardianship, IdentifyChild),
-    initial=Child, evolve=evolve, decide=decide, scope_of=scope_of, claims=claims,
+    commands=(
+        RegisterChild, UpdateLedgerEntry, DelegateGuardianship, IdentifyChild, CorrectFact, EraseSubject,
+        transfer.ProposeTransfer, transfer.AcceptTransfer,
+    ),
+    initial=Child, evolve=evolve, decide=decide, scope_of=scope_of, claims=claims, also=also,
 )  # fmt: skip

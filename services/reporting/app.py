@@ -1,15 +1,21 @@
 """Wires reporting and starts it."""
 
 from services.kernel.assemble import write_path
+from services.kernel.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
 from services.kernel.web import application, command_routes
 from services.reporting.report import REPORT
 
 
 def build(tools: Tools) -> Service:
-    """Return the reporting service."""
-    path = write_path("reporting", tools, [REPORT])
-    consumers = [path.reference_consumer]
+    """Return the reporting service. It hears the registry: a notice goes to the township that keeps the child's file."""
+
+    def after(partition: int) -> dict[str, int]:
+        return {"registry": hears.places.get(("registry", partition), 0)}
+
+    path = write_path("reporting", tools, [REPORT], after)
+    hears = Consumer("reporting.residence", ("registry",), tools.database, tools.bus, path.residence.fold)
+    consumers = [path.reference_consumer, hears]
     app = application(
         "reporting", ("报告与处置", "Reporting: what happened and the first response"),
         [command_routes(path.commands, path.who)], [tools.database.ping],

@@ -1,8 +1,8 @@
 """A report about one child: filed by anybody at work, accepted by the police, the township notified at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, assert_never
+from typing import Annotated, Any, ClassVar, Self, assert_never
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,7 @@ from schemas.fields import (
     ReportId,
 )
 from schemas.packs import ReportingRule
+from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
 from schemas.reporting import (
     Ground,
@@ -29,6 +30,7 @@ from schemas.reporting import (
     ReportFiled,
     Severity,
 )
+from services.kernel.correcting import Correction, correct
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
 
@@ -164,13 +166,30 @@ class Accepting:
     report: UUID
 
 
-Part = Filing | Accepting
+class CorrectReportFact(Correction):
+    """Correct a fact of a report: a field, or the time of an act. [PLT-02]"""
+
+    path: ClassVar[str] = "correct-report-fact"
+    title: ClassVar[tuple[str, str]] = ("更正报告信息", "Correct a fact of a report")
+
+    report: ReportId
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - nothing new
+        """One report."""
+        yield self.report, self
+
+
+Part = Filing | Accepting | CorrectReportFact
 
 
 # --- Decide
-def decide(part: Part, state: Report, context: Context) -> list[Event]:
+def decide(part: Part, state: Report, context: Context) -> Sequence[Event | FactCorrected]:
     """Return the events that a part of a command makes, or raise a refusal."""
     match part:
+        case CorrectReportFact():
+            if state.filed is None:
+                raise NotFound
+            return correct(part, state.filed.child, state.filed.region, context)
         case Filing():
             return [_file(part, context)]
         case Accepting(report):
@@ -214,12 +233,13 @@ def _accept(report: UUID, state: Report, context: Context) -> list[Event]:
         raise NotFound
     if state.accepted:
         return []
-    township = context.find_body(BodyKind.TOWNSHIP, filed.region)
+    region = context.regions.get(filed.child, filed.region)
+    township = context.find_body(BodyKind.TOWNSHIP, region)
     if township is None:
         raise NoTownshipHere
     assert context.body is not None  # noqa: S101 - a command has a principal
     about: dict[str, Any] = {
-        "child": filed.child, "report": report, "incident": filed.incident, "region": filed.region
+        "child": filed.child, "report": report, "incident": filed.incident, "region": region
     }  # fmt: skip
     return [
         ReportAccepted(unit=context.body, **about),
@@ -239,7 +259,13 @@ def scope_of(part: Part, state: Report) -> dict[str, Any]:
     return {"region": state.filed.region}
 
 
+def concerns(part: Part, state: Report) -> Iterable[UUID]:
+    """The township to notify is the one that keeps the child's file, which may have moved since."""
+    return [state.filed.child] if isinstance(part, Accepting) and state.filed else []
+
+
 REPORT = Decider(
-    name="report", events=(ReportFiled, ReportAccepted, PoliceNoticeSent), commands=(FileReport, AcceptReports),
-    initial=Report, evolve=evolve, decide=decide, scope_of=scope_of,
+    name="report", events=(ReportFiled, ReportAccepted, PoliceNoticeSent),
+    commands=(FileReport, AcceptReports, CorrectReportFact), initial=Report, evolve=evolve, decide=decide,
+    scope_of=scope_of, concerns=concerns,
 )  # fmt: skip

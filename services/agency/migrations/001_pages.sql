@@ -36,6 +36,8 @@ create table task (
   kind text not null,
   ref uuid not null,
   since text not null,
+  due text,
+  missed boolean not null,
   primary key (agency, kind, ref)
 );
 create index task_by_child on task (agency, child);

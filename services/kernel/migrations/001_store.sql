@@ -151,3 +151,6 @@ create index parked_by_key on parked (consumer, orderkey, source, seq);
 -- Each service's copy of the reference topic.
 create table reference (kind text not null, id text not null, seq bigint not null, data bytea not null,
                         primary key (kind, id));
+
+-- Where children are on file, as a service other than the registry has heard.
+create table residence (child uuid primary key, region text not null);

@@ -107,7 +107,7 @@ def _level(level: str, person: str | None, field: str | None, *, last: bool) -> 
     return None
 
 
-def _known(level: str, text: str, person: str | None, field: str | None, *, last: bool) -> Found | None:  # noqa: PLR0911 - one case a line
+def _known(level: str, text: str, person: str | None, field: str | None, *, last: bool) -> Found | None:
     sections, not_kept = silent_labels()
     option = option_of(field, level) if field else None
     if option is not None:

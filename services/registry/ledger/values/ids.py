@@ -40,7 +40,7 @@ def facts_of(number: str) -> NumberFacts | None:
     return NumberFacts(birth, "男" if int(order) % 2 else "女") if birth.year >= 1880 else None
 
 
-def read_id(cell: Cell, *, adult: bool) -> Read:  # noqa: PLR0911 - one case a line
+def read_id(cell: Cell, *, adult: bool) -> Read:
     """An 18-character number, or 15 digits of an adult; the problem names what is wrong with it."""
     if is_nothing(cell):
         return EMPTY
@@ -63,7 +63,7 @@ def _rounded(number: float) -> bool:
     return abs(number) >= EXACT and (isinstance(number, float) or int(float(number)) == number)
 
 
-def _checked(text: str, *, adult: bool) -> Read:  # noqa: PLR0911 - one case a line
+def _checked(text: str, *, adult: bool) -> Read:
     if SCIENTIFIC.fullmatch(text):
         return Read(problem="id-digits-lost")
     if FIFTEEN.fullmatch(text):

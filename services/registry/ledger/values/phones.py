@@ -17,7 +17,7 @@ LOCAL = re.compile(r"\d{7,8}")
 SEVERAL = re.compile(r"[、,;/|，；\n]+|\s{2,}")
 
 
-def read_phone(cell: Cell) -> Read:  # noqa: PLR0911 - one case a line
+def read_phone(cell: Cell) -> Read:
     """Digits as text; several numbers of one cell joined by `、` with a warning."""
     if is_nothing(cell):
         return EMPTY
