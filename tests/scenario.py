@@ -10,11 +10,23 @@ from uuid import UUID
 import msgspec
 from hypothesis import settings
 
-from schemas.assessment import AssessmentOpened
+from schemas.assessment import AssessmentOpened, PlacementMade
 from schemas.catalogue import EVENTS
 from schemas.envelope import Envelope
 from schemas.event import Event
-from schemas.notification import AccessEnded, AccessGranted, NotificationAcknowledged, NotificationSent
+from schemas.notification import (
+    AccessEnded,
+    AccessGranted,
+    DueReached,
+    DutyDelayed,
+    DutyMet,
+    DutyMissed,
+    DutyMissRescinded,
+    DutyOpened,
+    DutyReassigned,
+    NotificationAcknowledged,
+    NotificationSent,
+)
 from schemas.packs import KnownPack, known_packs
 from schemas.reference import BodyKind
 from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled
@@ -23,6 +35,7 @@ from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import Refusal
 from services.kernel.recording import stamp
 from services.kernel.sealing import needed, seal
+from services.kernel.world import derived_id
 from services.notification import access, notice
 
 S = TypeVar("S")
@@ -58,6 +71,18 @@ def stream_of(event: Event) -> UUID:
             return assessment.stream_of(event.child, event.incident)
         case AccessGranted() | AccessEnded():
             return access.stream_of(event.child)
+        case PlacementMade():
+            return event.placement
+        case (
+            DutyOpened()
+            | DutyMet()
+            | DutyReassigned()
+            | DutyDelayed()
+            | DueReached()
+            | DutyMissed()
+            | DutyMissRescinded()
+        ):
+            return event.duty
         case NotificationSent() | NotificationAcknowledged():
             return notice.stream_of(event.notice)
         case _:
@@ -89,16 +114,27 @@ class Scenario(Generic[S]):
         """Return a stream's state."""
         return self.decider.fold(self.streams.get(stream, ()))
 
+    def history(self, stream: UUID) -> list[tuple[UUID, Event]]:
+        """Return a stream's events, each with an id that follows from its place."""
+        return [(derived_id(stream, i), event) for i, event in enumerate(self.streams.get(stream, ()))]
+
     def when(self, command: Command) -> "Outcome[S]":
         """Fan the command out, look each stream up and decide, as the kernel's write path does."""
         decided: list[Event] = []
         try:
-            for stream, part in command.each(self.context.new_id):
-                state = self.state(stream)
-                self.decider.scope_of(part, state)
-                made = self.decider.decide(part, state, self.context)
-                assert {stream_of(event) for event in made} <= {stream}, "decided for another stream"
-                decided += made
+            parts = list(command.each(self.context.new_id))
+            while parts:
+                follow: list[tuple[UUID, Any]] = []
+                for stream, part in parts:
+                    state = self.state(stream)
+                    self.decider.scope_of(part, state)
+                    made = self.decider.decide(
+                        part, state, replace(self.context, history=self.history(stream))
+                    )
+                    assert {stream_of(event) for event in made} <= {stream}, "decided for another stream"
+                    decided += made
+                    follow += self.decider.also(part, state)
+                parts = follow
         except Refusal as refusal:
             return Outcome(self, (), refusal)
         return Outcome(self, tuple(decided), None)

@@ -73,30 +73,19 @@ class Reside(_OfChild):
     receiver: UUID | None = None
 
 
-class EndAccess(_OfChild):
-    """Issued by reaction: a role toward a child ends. [PRV-03]"""
-
-    path: ClassVar[str] = "end-access"
-
-    agency: BodyId
-    role: Annotated[Role, Field(description="角色 · Role toward the child")]
-
-
 def stream_of(child: UUID) -> UUID:
     """Return the stream of a child's grants."""
     return derived_id("access", child)
 
 
 # --- Decide
-def decide(command: GrantAccess | Reside | EndAccess, state: Access, _: Context) -> list[Event]:
+def decide(command: GrantAccess | Reside, state: Access, _: Context) -> list[Event]:
     """Grant and end; what is so already makes no event."""
     match command:
         case GrantAccess():
             wanted = state.grants | {(command.agency, command.role)}
         case Reside():
             wanted = _resided(command, state.grants)
-        case EndAccess():
-            wanted = state.grants - {(command.agency, command.role)}
         case unknown:
             assert_never(unknown)
     return _changes(command, state.grants, wanted)
@@ -126,6 +115,6 @@ def _changes(command: _OfChild, held: Grants, wanted: Grants) -> list[Event]:
 
 
 ACCESS = Decider(
-    name="access", events=(AccessGranted, AccessEnded), commands=(GrantAccess, Reside, EndAccess),
+    name="access", events=(AccessGranted, AccessEnded), commands=(GrantAccess, Reside),
     initial=Access, evolve=evolve, decide=decide,
 )  # fmt: skip

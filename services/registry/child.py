@@ -115,9 +115,16 @@ def facts_of(facts: LedgerFacts) -> dict[str, Any]:
     return facts.model_dump(mode="json", exclude_none=True, include=set(LedgerFacts.model_fields))
 
 
+_SHOWN = (
+    ChildRegistered, LedgerEntryUpdated, ChildCategoryAssigned, GuardianshipDelegated, GuardianChanged,
+)  # fmt: skip
+"""What the keeper of the file sees of it: the version that a page shows counts these, so an update can send it back."""
+
+
 def evolve(state: Child, event: Event) -> Child:
     """Return the state after an event."""
-    state = replace(state, version=state.version + 1)
+    if isinstance(event, _SHOWN):
+        state = replace(state, version=state.version + 1)
     match event:
         case ChildRegistered() | LedgerEntryUpdated():
             return replace(state, region=event.region, facts=state.facts | facts_of(event))

@@ -8,22 +8,31 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from schemas.assessment import AssessmentOpened
+from schemas.assessment import AssessmentOpened, PlacementGround, PlacementKind, PlacementMade
 from schemas.catalogue import EVENTS
 from schemas.event import Event
 from schemas.notification import (
     AccessEnded,
     AccessGranted,
+    ClockChange,
+    DueReached,
+    DutyDelayed,
+    DutyMet,
+    DutyMissed,
+    DutyMissRescinded,
+    DutyOpened,
+    DutyReassigned,
+    Judging,
     NotificationAcknowledged,
     NotificationSent,
-    ReactionRefused,
     Role,
 )
+from schemas.platform import FactCorrected, ReactionRefused
 from schemas.reference import (
     BodyKind,
     BodyRegistered,
@@ -33,10 +42,13 @@ from schemas.reference import (
     RegionRegistered,
 )
 from schemas.registry import (
+    AliasRecorded,
     Basis,
     ChildCategoryAssigned,
     ChildIdentified,
+    ChildRecordTransferred,
     ChildRegistered,
+    ChildTransferProposed,
     FamilyIdNumbers,
     FamilyPhones,
     Finding,
@@ -50,6 +62,7 @@ from schemas.registry import (
     RuralProof,
     Schooling,
     Sex,
+    SubjectErased,
 )
 from schemas.reporting import (
     Ground,
@@ -116,6 +129,14 @@ _ABOUT: dict[str, Any] = {
     "region": _REGION,
 }
 _NOTICE: dict[str, Any] = {"child": _CHILD, "notice": some("notice")}
+_DUTY: dict[str, Any] = {
+    "child": _CHILD, "duty": some("duty"), "rule": "acknowledge-notice", "about": some("notice"),
+}  # fmt: skip
+_OWED: dict[str, Any] = {**_DUTY, "owed_by": some("township")}
+_TRANSFER: dict[str, Any] = {
+    "child": _CHILD, "transfer": some("transfer"), "sender": some("township"), "receiver": some("township-b"),
+}  # fmt: skip
+_DUE = START + timedelta(days=1)
 _ACCESS: dict[str, Any] = {"child": _CHILD, "agency": some("township"), "role": Role.LEDGER}
 
 EXAMPLES: tuple[Event, ...] = (
@@ -177,9 +198,35 @@ EXAMPLES: tuple[Event, ...] = (
     AccessGranted(**_ACCESS, basis="residence", cause=some("event")),
     AccessEnded(**_ACCESS, reason="moved"),
     NotificationSent(
-        **_NOTICE, flow=("F_12",), sender=some("police"), recipient=some("township"), cause=some("event")
+        **_NOTICE, region=_REGION, flow=("F_12",), sender=some("police"), recipient=some("township"), cause=some("event")
     ),
-    NotificationAcknowledged(**_NOTICE, recipient=some("township")),
+    NotificationAcknowledged(**_NOTICE, region=_REGION, recipient=some("township")),
+    AliasRecorded(child=_CHILD, alias=some("reported"), region=_REGION),
+    ChildTransferProposed(**_TRANSFER, region=_REGION, new_region="990101002001", name="张小禾"),
+    ChildRecordTransferred(**_TRANSFER, region="990101002001", previous_region=_REGION),
+    SubjectErased(child=_CHILD, person=_GUARDIAN, region=_REGION, basis="PIPL_47"),
+    PlacementMade(
+        child=_CHILD, placement=some("placement"), region=_REGION, kind=PlacementKind.PROTECTIVE,
+        receiver=some("institution"), requested_by=some("police"), request="GA-2026-118",
+        decided_by=some("civil-affairs"), starts=date(2026, 9, 1), grounds=(PlacementGround.UNATTENDED,),
+    ),
+    DutyOpened(
+        **_OWED, cause=some("event"), starts=START, judged_by=Judging.OCCURRED, limit="24h", due=_DUE,
+        standing="local", clause="SY 三.7「及时通报」",
+    ),
+    DutyMet(**_OWED, cause=some("event"), late=True, superior=some("county")),
+    DutyReassigned(**_OWED, previous=some("township-b"), starts=START, due=_DUE),
+    DutyDelayed(**_OWED, change=ClockChange.PAUSED, reason="CHILD_IN_HOSPITAL", due=_DUE, paused_at=START),
+    DueReached(**_DUTY, due=_DUE),
+    DutyMissed(**_OWED, due=_DUE, superior=some("county")),
+    DutyMissRescinded(**_OWED, cause=some("event"), due=_DUE, superior=some("county")),
+    FactCorrected(
+        child=_CHILD, region=_REGION, corrects=some("event"), corrects_type="registry.child-registered.v1",
+        field="name", person=_CHILD, basis="ID_CARD_SEEN", time=START,
+        **dict.fromkeys(
+            ("name", "idnumber", "address", "contact", "family", "schooling", "health", "economic", "case"), '"张小河"'
+        ),
+    ),
     ReactionRefused(child=_CHILD, reaction="open-assessment", cause=some("event"), refusal="no-policy"),
 )  # fmt: skip
 """One event of every type, each field filled. What stands here stays: a new version gets an example of its own."""

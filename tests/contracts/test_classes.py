@@ -207,7 +207,10 @@ def broad_rules(table: Table) -> list[str]:
 PATHS = {c.path for c in commands()}
 OPEN_DOORS = {"file-report"}
 """Commands that nearly every kind of body may issue anywhere: a report is always accepted."""
-INTERNAL = {"grant-access", "end-access", "send-notice", "open-assessment"}
+INTERNAL = {
+    "grant-access", "reside", "send-notice", "forward-notice", "open-assessment", "open-duty", "meet-duty",
+    "reassign-duty", "restart-duty", "reach-due",
+}  # fmt: skip
 """Commands that reactions alone issue."""
 
 

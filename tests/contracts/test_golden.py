@@ -16,6 +16,7 @@ from schemas.catalogue import EVENTS
 from schemas.envelope import decode
 from schemas.event import Event, parts_of
 from schemas.fields import ChildId, DataClass
+from schemas.platform import FactCorrected
 from schemas.registry import ChildIdentified
 from schemas.reporting import ReportAccepted
 from services.kernel.key_service import Pair
@@ -71,7 +72,7 @@ def test_today_s_code_reads_every_golden_file_as_it_was_written(kind: str) -> No
     assert misread(FOLDER / f"{kind}.json", EVENTS[kind]) == []
 
 
-@pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: e.type)
+@pytest.mark.parametrize("event", [e for e in EXAMPLES if e.type != FactCorrected.type], ids=lambda e: e.type)
 def test_the_recorder_reads_a_golden_file_to_the_event_that_was_recorded(event: Event) -> None:
     golden = json.loads((FOLDER / f"{event.type}.json").read_text(encoding="utf8"))
     stored = Stored(1, UUID(int=1), 1, golden["envelope"].encode(), bytes.fromhex(golden["blocks"]))
@@ -201,7 +202,8 @@ def test_an_event_whose_subjects_were_erased_is_still_read(kind: str) -> None:
     golden = json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf8"))
     stored = Stored(1, UUID(int=1), 1, golden["envelope"].encode(), bytes.fromhex(golden["blocks"]))
     world = RealWorld()
-    assert len(Recorder("registry", NoKeys(), AesGcm(world), world).read([stored])) == 1
+    read = Recorder("registry", NoKeys(), AesGcm(world), world).read([stored])
+    assert len(read) == (kind != FactCorrected.type), "a correction is put into what it corrects"
 
 
 def test_a_field_that_a_later_version_added_is_passed_over() -> None:

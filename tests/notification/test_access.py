@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from schemas.notification import AccessEnded, AccessGranted, Role
 from services.kernel.decider import Command
-from services.notification.access import ACCESS, Access, EndAccess, GrantAccess, stream_of
+from services.notification.access import ACCESS, BY_RESIDENCE, Access, GrantAccess, Reside, stream_of
 from tests.scenario import SHORT, STATION, TOWNSHIP, Scenario, assert_replays, live, scenario, some
 
-CHILD, SIBLING, CAUSE, OTHER_CAUSE = map(some, range(1, 5))
+CHILD, SIBLING, CAUSE, OTHER_CAUSE, OTHER = map(some, range(1, 6))
 
 
 def granting(
@@ -20,8 +20,12 @@ def granting(
     return GrantAccess(child=child, agency=agency, role=role, basis="residence", cause=cause)
 
 
-def ending(agency: UUID = TOWNSHIP, role: Role = Role.LEDGER, child: UUID = CHILD) -> EndAccess:
-    return EndAccess(child=child, agency=agency, role=role, reason="moved")
+def residing(
+    *bodies: tuple[UUID, Role], child: UUID = CHILD, case: tuple[UUID, UUID] | None = None
+) -> Reside:
+    """On file with these bodies; with `case`, handed over by the one township to the other."""
+    sender, receiver = case or (None, None)
+    return Reside(child=child, bodies=bodies, basis="moved", cause=CAUSE, sender=sender, receiver=receiver)
 
 
 def granted(agency: UUID = TOWNSHIP, role: Role = Role.LEDGER, child: UUID = CHILD) -> AccessGranted:
@@ -58,18 +62,34 @@ def test_another_role_another_body_and_a_sibling_are_grants_of_their_own() -> No
 
 
 @pytest.mark.req("PRV-03")
-def test_a_role_ends_and_only_that_one() -> None:
-    held = grants().given(granted(), granted(role=Role.RESPONDER), granted(STATION))
-    done = held.when(ending()).then(ended())
-    assert done.state(stream_of(CHILD)).grants == {(TOWNSHIP, Role.RESPONDER), (STATION, Role.LEDGER)}
+@pytest.mark.req("REG-33")
+def test_a_child_that_moves_is_known_where_it_lives_now_and_no_longer_where_it_lived() -> None:
+    case = granted(STATION, Role.CASE_POLICE)
+    held = grants().given(granted(), granted(role=Role.RESPONDER), case)
+    done = held.when(residing((OTHER, Role.LEDGER), case=(TOWNSHIP, OTHER)))
+    assert [(type(e), e.agency, e.role) for e in done.events] == [
+        (AccessGranted, OTHER, Role.LEDGER), (AccessGranted, OTHER, Role.RESPONDER),
+        (AccessEnded, TOWNSHIP, Role.LEDGER), (AccessEnded, TOWNSHIP, Role.RESPONDER),
+    ]  # fmt: skip
+    assert done.done().state(stream_of(CHILD)).grants == {
+        (OTHER, Role.LEDGER), (OTHER, Role.RESPONDER), (STATION, Role.CASE_POLICE),
+    }  # fmt: skip
+
+
+@pytest.mark.req("REG-33")
+def test_what_was_only_reported_of_a_child_passes_with_its_case_alone() -> None:
+    held = grants().given(granted(role=Role.RESPONDER), granted(STATION, Role.CASE_POLICE))
+    done = held.when(residing((OTHER, Role.LEDGER), case=(TOWNSHIP, OTHER))).done()
+    assert done.state(stream_of(CHILD)).grants == {(OTHER, Role.RESPONDER), (STATION, Role.CASE_POLICE)}
+    nothing = grants().given(granted(STATION, Role.CASE_POLICE))
+    nothing.when(residing((OTHER, Role.LEDGER), case=(TOWNSHIP, OTHER))).then()
 
 
 @pytest.mark.req("PRV-03")
 @pytest.mark.req("PLT-07")
 def test_a_role_that_is_not_held_ends_without_an_event() -> None:
-    grants().when(ending()).then()
-    grants().given(granted(), ended()).when(ending()).then()
-    grants().given(granted(STATION)).when(ending()).then()
+    grants().when(residing()).then()
+    grants().given(granted(), ended()).when(residing()).then()
 
 
 @pytest.mark.req("PRV-03")
@@ -82,8 +102,9 @@ bodies, roles, children = (
     st.sampled_from(Role),
     st.sampled_from([CHILD, SIBLING]),
 )
+places = st.lists(st.tuples(bodies, st.sampled_from(sorted(BY_RESIDENCE))), unique=True, max_size=3)
 commands: st.SearchStrategy[Command] = st.builds(granting, bodies, roles, children) | st.builds(
-    ending, bodies, roles, children
+    lambda told, child: residing(*told, child=child), places, children
 )
 
 
@@ -93,15 +114,17 @@ commands: st.SearchStrategy[Command] = st.builds(granting, bodies, roles, childr
 def test_any_history_can_be_replayed_and_holds_what_was_granted_and_not_ended_since(
     told: list[Command],
 ) -> None:
-    held: set[tuple[UUID, UUID, Role]] = set()
+    held: dict[UUID, set[tuple[UUID, Role]]] = {CHILD: set(), SIBLING: set()}
     for command in told:
-        assert isinstance(command, GrantAccess | EndAccess)
-        which = (command.child, command.agency, command.role)
-        held = held | {which} if isinstance(command, GrantAccess) else held - {which}
+        if isinstance(command, GrantAccess):
+            held[command.child].add((command.agency, command.role))
+        elif isinstance(command, Reside):
+            stays = {(a, r) for a, r in held[command.child] if r not in BY_RESIDENCE}
+            held[command.child] = stays | set(command.bodies)
     done = live(grants(), told)
     assert_replays(done)
     for child in (CHILD, SIBLING):
-        assert done.state(stream_of(child)).grants == {(a, r) for c, a, r in held if c == child}
+        assert done.state(stream_of(child)).grants == held[child]
 
 
 @pytest.mark.req("PLT-07")

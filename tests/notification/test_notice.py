@@ -11,7 +11,7 @@ from schemas.notification import NotificationAcknowledged, NotificationSent
 from services.kernel.decider import Command
 from services.kernel.errors import NotFound
 from services.notification.notice import NOTICE, AcknowledgeNotice, Notice, SendNotice, stream_of
-from tests.scenario import SHORT, STATION, TOWNSHIP, Scenario, assert_replays, live, scenario, some
+from tests.scenario import SHORT, STATION, TOWNSHIP, VILLAGE, Scenario, assert_replays, live, scenario, some
 
 CHILD, FIRST, SECOND, CAUSE = map(some, range(1, 5))
 
@@ -19,6 +19,7 @@ CHILD, FIRST, SECOND, CAUSE = map(some, range(1, 5))
 def sending(notice: UUID = FIRST, **told: Any) -> SendNotice:
     facts: dict[str, Any] = {
         "child": CHILD,
+        "region": VILLAGE,
         "flow": ("F_12",),
         "sender": STATION,
         "recipient": TOWNSHIP,
@@ -29,12 +30,18 @@ def sending(notice: UUID = FIRST, **told: Any) -> SendNotice:
 
 def sent(notice: UUID = FIRST) -> NotificationSent:
     return NotificationSent(
-        child=CHILD, notice=notice, flow=("F_12",), sender=STATION, recipient=TOWNSHIP, cause=CAUSE
+        child=CHILD,
+        region=VILLAGE,
+        notice=notice,
+        flow=("F_12",),
+        sender=STATION,
+        recipient=TOWNSHIP,
+        cause=CAUSE,
     )
 
 
 def acknowledged(notice: UUID = FIRST) -> NotificationAcknowledged:
-    return NotificationAcknowledged(child=CHILD, notice=notice, recipient=TOWNSHIP)
+    return NotificationAcknowledged(child=CHILD, region=VILLAGE, notice=notice, recipient=TOWNSHIP)
 
 
 def notices() -> Scenario[Notice]:

@@ -1,7 +1,9 @@
 """Who comes to know of a child: which events give whom a role, and what each role is shown of each event."""
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,22 +12,33 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.assessment import PlacementMade
 from schemas.catalogue import EVENTS
-from schemas.envelope import Block, Envelope
+from schemas.envelope import Block, Envelope, encode
 from schemas.event import Event
 from schemas.fields import DataClass
-from schemas.notification import AccessEnded, AccessGranted, Role
+from schemas.notification import (
+    AccessEnded,
+    AccessGranted,
+    DueReached,
+    Judging,
+    NotificationAcknowledged,
+    Role,
+)
+from schemas.packs import KnownPack
+from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
-from schemas.registry import ChildRegistered, GuardianshipDelegated
+from schemas.registry import ChildRecordTransferred, ChildRegistered, GuardianshipDelegated
 from schemas.reporting import Ground, PoliceNoticeSent, ReportFiled
 from services.kernel.reactions import Task
 from services.kernel.sealing import BlockRef, redact, refs, unpack
 from services.kernel.world import SeededWorld
 from services.notification import access, notice
-from services.notification.access import ACCESS, GrantAccess
+from services.notification.access import ACCESS, GrantAccess, Reside
 from services.notification.disclosure import _FILE, Disclosure, concerns, disclosure_table
-from services.notification.notice import NOTICE, SendNotice
-from services.notification.reactions import rules_with
+from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty
+from services.notification.notice import NOTICE, ForwardNotice, SendNotice
+from services.notification.reactions import Known, KnownDuty, Rules
 from services.notification.router import Heard, Router, Shown
 from tests.contracts.make_golden import EXAMPLES
 from tests.scenario import (
@@ -34,6 +47,7 @@ from tests.scenario import (
     POLICE,
     SHORT,
     STATION,
+    SY,
     TOWNSHIP,
     VILLAGE,
     find_body_in,
@@ -49,12 +63,18 @@ ALL = "name idnumber address family schooling health economic"
 
 def tasks(event: Event, *kinds: BodyKind) -> list[Task]:
     """What notification does on hearing an event, where bodies of these kinds (or of all) are on record."""
+    return heard(event, Known(), *kinds)
+
+
+def heard(event: Event, known: Known, *kinds: BodyKind, pack: KnownPack | None = None) -> list[Task]:
+    """The same, where this is known of the child, and this pack is in force (none: no duties)."""
     found = find_body_in({k: BODIES[k] for k in kinds or BODIES})
-    return list(rules_with(found)(written(event, CAUSE)[0]))
+    return list(Rules(found, lambda _: pack).tasks(written(event, CAUSE)[0], known))
 
 
 def gained(made: Sequence[Task]) -> set[tuple[UUID, Role]]:
-    return {(t.command.agency, t.command.role) for t in made if isinstance(t.command, GrantAccess)}
+    granted = {(t.command.agency, t.command.role) for t in made if isinstance(t.command, GrantAccess)}
+    return granted | {g for t in made if isinstance(t.command, Reside) for g in t.command.bodies}
 
 
 def registered(region: str = VILLAGE) -> ChildRegistered:
@@ -86,7 +106,7 @@ def test_a_registered_child_is_known_to_its_township_village_civil_affairs_and_s
         (BODIES[BodyKind.CIVIL_AFFAIRS], Role.SUPERVISOR),
         (BODIES[BodyKind.POLICE_STATION], Role.AREA_POLICE),
     }
-    assert len(made) == 4
+    assert len(made) == 1
 
 
 @pytest.mark.req("PRV-01")
@@ -105,21 +125,29 @@ def test_a_police_notice_is_sent_and_known_to_its_recipient_whoever_answers_for_
     made = tasks(noticed())
     assert gained(made) == {(TOWNSHIP, Role.RESPONDER)}
     assert made[1].command == SendNotice(
-        child=CHILD, notice=some(6), flow=("F_12",), sender=STATION, recipient=TOWNSHIP, cause=CAUSE
+        child=CHILD,
+        region=VILLAGE,
+        notice=some(6),
+        flow=("F_12",),
+        sender=STATION,
+        recipient=TOWNSHIP,
+        cause=CAUSE,
     )
     assert (made[1].decider, made[1].stream, len(made)) == (NOTICE, notice.stream_of(some(6)), 2)
 
 
 @pytest.mark.req("PRV-03")
 def test_no_other_event_gives_anybody_a_role() -> None:
-    deciding = {ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type}
+    deciding = {
+        ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type, PlacementMade.type, ChildRecordTransferred.type,
+    }  # fmt: skip
     assert [t for event in EXAMPLES if event.type not in deciding for t in tasks(event)] == []
     assert {e.type for e in EXAMPLES} == {*EVENTS}
 
 
 @pytest.mark.req("PRV-03")
 def test_in_a_region_that_nobody_answers_for_nobody_gains_a_role() -> None:
-    assert tasks(registered(NOWHERE)) == []
+    assert gained(tasks(registered(NOWHERE))) == set()
     assert tasks(reported(NOWHERE)) == []
 
 
@@ -127,60 +155,154 @@ def test_in_a_region_that_nobody_answers_for_nobody_gains_a_role() -> None:
 def test_a_kind_of_body_that_is_not_on_record_is_left_out_and_the_others_are_not() -> None:
     assert gained(tasks(registered(), BodyKind.TOWNSHIP)) == {(BODIES[BodyKind.TOWNSHIP], Role.LEDGER)}
     assert gained(tasks(reported(), BodyKind.POLICE)) == {(BODIES[BodyKind.POLICE], Role.CASE_POLICE)}
-    assert tasks(registered(), BodyKind.SCHOOL) == []
+    assert gained(tasks(registered(), BodyKind.SCHOOL)) == set()
 
 
 @pytest.mark.req("PRV-03")
 @pytest.mark.req("PLT-05")
 def test_grants_rest_on_the_event_heard_go_to_the_childs_stream_and_have_names_of_their_own() -> None:
     for event in (registered(), reported(), noticed()):
-        grants = [t for t in tasks(event) if isinstance(t.command, GrantAccess)]
+        grants = [t for t in tasks(event) if isinstance(t.command, GrantAccess | Reside)]
         assert {t.stream for t in grants} == {access.stream_of(CHILD)}
-        assert all(isinstance(t.command, GrantAccess) and t.command.cause == CAUSE for t in grants)
+        assert all(getattr(t.command, "cause", None) == CAUSE for t in grants)
         assert all(t.decider is ACCESS and t.on_behalf_of is None for t in grants)
         assert len({t.name for t in tasks(event)}) == len(tasks(event))
         assert tasks(event) == tasks(event)
 
 
+# --- A child that moved
+TRANSFERRED = ChildRecordTransferred(
+    child=CHILD,
+    transfer=some(9),
+    region="990101002001",
+    previous_region=VILLAGE,
+    sender=TOWNSHIP,
+    receiver=OTHER,
+)
+
+
+@pytest.mark.req("REG-33")
+def test_a_notice_about_a_child_that_has_moved_goes_to_the_township_that_is_responsible_now() -> None:
+    made = heard(noticed(), Known(moved={TOWNSHIP: OTHER}))
+    assert gained(made) == {(OTHER, Role.RESPONDER)}
+    assert {t.command.recipient for t in made if isinstance(t.command, SendNotice)} == {OTHER}
+
+
+@pytest.mark.req("REG-33")
+def test_open_duties_of_the_township_that_hands_over_pass_on_and_met_ones_and_others_do_not() -> None:
+    open_, met, others = some(50), some(51), some(52)
+    known = Known(
+        duties={
+            open_: KnownDuty(some(6), CAUSE, TOWNSHIP, met=False), met: KnownDuty(some(6), CAUSE, TOWNSHIP, met=True),
+            others: KnownDuty(some(6), CAUSE, STATION, met=False),
+        }
+    )  # fmt: skip
+    made = heard(TRANSFERRED, known)
+    assert [t.stream for t in made if isinstance(t.command, ReassignDuty)] == [open_]
+    assert [t.command.recipient for t in made if isinstance(t.command, ForwardNotice)] == [OTHER]
+
+
+# --- Duties
+@pytest.mark.req("NTF-02")
+@pytest.mark.req("NTF-06")
+def test_a_duty_is_opened_by_the_event_that_the_pack_names_and_met_by_the_one_it_names() -> None:
+    opened = [t.command for t in heard(noticed(), Known(), pack=SY) if isinstance(t.command, OpenDuty)]
+    assert [(d.rule, d.owed_by, d.about, d.limit, d.standing) for d in opened] == [
+        ("acknowledge-notice", TOWNSHIP, some(6), "24h", "local")
+    ]
+    acknowledged = NotificationAcknowledged(child=CHILD, region=VILLAGE, notice=some(6), recipient=TOWNSHIP)
+    known = Known(duties={opened[0].duty: KnownDuty(some(6), CAUSE, TOWNSHIP, met=False)})
+    met = [t.stream for t in heard(acknowledged, known, pack=SY) if isinstance(t.command, MeetDuty)]
+    assert met == [opened[0].duty]
+    assert heard(acknowledged, Known(), pack=SY) == []
+    assert not any(isinstance(t.command, OpenDuty) for t in heard(noticed(), Known()))
+
+
+@pytest.mark.req("NTF-06")
+def test_a_duty_is_judged_by_the_clock_that_the_pack_names() -> None:
+    envelope, _ = written(noticed(), CAUSE)
+    envelope = msgspec.structs.replace(
+        envelope, time="2026-10-20T00:00:00Z", recordedat="2026-10-25T00:00:00Z"
+    )
+    starts = {}
+    for judged in Judging:
+        rule = SY.pack.duties["acknowledge-notice"].model_copy(update={"judged_by": judged})
+        pack = replace(SY, pack=SY.pack.model_copy(update={"duties": {"acknowledge-notice": rule}}))
+        (command,) = [
+            t.command for t in Rules(find_body_in(BODIES), lambda _, p=pack: p).tasks(envelope, Known())
+            if isinstance(t.command, OpenDuty)
+        ]  # fmt: skip
+        starts[judged] = command.starts
+    assert starts == {
+        Judging.OCCURRED: datetime(2026, 10, 20, tzinfo=UTC), Judging.RECORDED: datetime(2026, 10, 25, tzinfo=UTC)
+    }  # fmt: skip
+
+
+@pytest.mark.req("PLT-02")
+def test_a_correction_of_a_field_on_which_a_decision_rests_asks_for_a_review_and_another_does_not() -> None:
+    def corrected(field: str) -> FactCorrected:
+        return FactCorrected(
+            child=CHILD, region=VILLAGE, corrects=some(60), corrects_type=GuardianshipDelegated.type, field=field,
+            person=OTHER, basis="ID_CARD_SEEN", idnumber='"990101195503030046"',
+        )  # fmt: skip
+
+    reviewed = [
+        t.command for t in heard(corrected("id_number"), Known(), pack=SY) if isinstance(t.command, OpenDuty)
+    ]
+    assert [(d.rule, d.owed_by, d.about) for d in reviewed] == [
+        ("review-decision", BODIES[BodyKind.TOWNSHIP], some(60))
+    ]
+    assert heard(corrected("phone"), Known(), pack=SY) == []
+
+
 # --- What a role is shown
+EVERYBODY = [r for r in Role if r not in {Role.AUTHOR, Role.PARTY, Role.CORRECTED}]
+KEEPERS = (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE)
+FACTS = {
+    Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
+    Role.AREA_POLICE: "name idnumber address", Role.CARER: "name idnumber contact family schooling health",
+}  # fmt: skip
+DUTY_TYPES = [e.type for e in DUTY.events if e.type != DueReached.type]
 EXPECTED: dict[str, dict[Role, str]] = {
-    "registry.child-registered.v1": {
-        Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
-        Role.AREA_POLICE: "name idnumber address",
-    },
-    "registry.ledger-entry-updated.v1": {
-        Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
-        Role.AREA_POLICE: "name idnumber address",
-    },
-    "registry.child-category-assigned.v1": dict.fromkeys(
-        (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE), "family"
-    ),
+    "registry.child-registered.v1": FACTS,
+    "registry.ledger-entry-updated.v1": FACTS,
+    "registry.child-category-assigned.v1": dict.fromkeys(KEEPERS, "family"),
     "registry.guardianship-delegated.v1": {
         Role.LEDGER: "name idnumber address contact family", Role.VILLAGE: "name address contact family",
-        Role.SUPERVISOR: "name family", Role.AREA_POLICE: "name address contact",
+        Role.SUPERVISOR: "name family", Role.AREA_POLICE: "name idnumber address contact",
+        Role.CARER: "name contact family",
     },
-    "registry.guardian-changed.v1": dict.fromkeys(
-        (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE), "name"
-    ),
+    "registry.guardian-changed.v1": dict.fromkeys((*KEEPERS, Role.CARER), "name"),
     "registry.child-identified.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "registry.alias-recorded.v1": {},
+    "registry.child-transfer-proposed.v1": {Role.LEDGER: "name", Role.PARTY: "name"},
+    "registry.child-record-transferred.v1": dict.fromkeys([*EVERYBODY, Role.PARTY], ""),
+    "registry.subject-erased.v1": dict.fromkeys(EVERYBODY, ""),
     "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},
     "reporting.report-accepted.v1": {Role.CASE_POLICE: ""},
     "reporting.police-notice-sent.v1": {Role.CASE_POLICE: "name case", Role.RESPONDER: "name case"},
     "assessment.assessment-opened.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
-    "notification.access-granted.v1": dict.fromkeys([r for r in Role if r is not Role.AUTHOR], ""),
-    "notification.access-ended.v1": dict.fromkeys([r for r in Role if r is not Role.AUTHOR], ""),
+    "assessment.placement-made.v1": {Role.VILLAGE: ""}
+    | dict.fromkeys((Role.LEDGER, Role.SUPERVISOR, Role.AREA_POLICE, Role.CARER, Role.PARTY), "case"),
+    "notification.access-granted.v1": dict.fromkeys(EVERYBODY, ""),
+    "notification.access-ended.v1": dict.fromkeys(EVERYBODY, ""),
     "notification.notification-sent.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
     "notification.notification-acknowledged.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "notification.due-reached.v1": {},
+    **{kind: {Role.PARTY: ""} for kind in DUTY_TYPES},
+    # The example corrects a registration and holds every class: the carer may not read all of them.
+    "platform.fact-corrected.v1": {Role.CORRECTED: ""},
     "platform.reaction-refused.v1": {Role.LEDGER: "", Role.RESPONDER: "", Role.CASE_POLICE: ""},
 }  # fmt: skip
 
 
 def router(table: Disclosure | None = None) -> Router:
-    return Router(table or disclosure_table(), SeededWorld(1, NOW))
+    nothing: Any = None
+    return Router(table or disclosure_table(), SeededWorld(1, NOW), nothing, nothing)
 
 
 def shown(envelope: Envelope, agency: UUID, role: Role) -> list[Shown]:
-    return router()._show(Heard(envelope, 3), agency, role)
+    return router()._show(Heard("registry", 1, 3, envelope, b"", b""), agency, role, CAUSE)
 
 
 @pytest.mark.req("PRV-03")
@@ -226,8 +348,30 @@ def test_a_blocks_subject_is_the_person_whose_data_it_is() -> None:
     assert set(row.pairs) == {(str(OTHER), "name"), (str(OTHER), "contact")}
 
 
-@pytest.mark.req("PRV-03")
+# --- Corrections
+@pytest.mark.req("PLT-02")
 @pytest.mark.parametrize("role", Role)
+def test_a_correction_is_shown_to_whoever_may_read_the_field_and_to_others_without_its_value(
+    role: Role,
+) -> None:
+    """The rule is that of the event which is corrected: nobody has to remember a second line."""
+    right = FactCorrected(
+        child=CHILD, region=VILLAGE, corrects=some(60), corrects_type=GuardianshipDelegated.type, field="id_number",
+        person=OTHER, basis="ID_CARD_SEEN", idnumber='"990101195503030046"',
+    )  # fmt: skip
+    envelope, blocks = written(right, CAUSE)
+    assert b"990101195503030046" not in encode(envelope)
+    rows = shown(envelope, TOWNSHIP, role)
+    may_read = role in {Role.LEDGER, Role.AREA_POLICE, Role.AUTHOR}
+    assert [bool(r.places) for r in rows] == (
+        [True] if may_read else [False] if role is Role.CORRECTED else []
+    )
+    for row in rows:
+        assert (b"990101195503030046" in redact(blocks, row.places)) is may_read
+
+
+@pytest.mark.req("PRV-03")
+@pytest.mark.parametrize("role", [*EVERYBODY, Role.AUTHOR])
 @pytest.mark.parametrize("kind", [AccessGranted, AccessEnded])
 def test_who_may_know_of_a_child_is_told_to_the_body_concerned_alone(
     kind: type[AccessGranted | AccessEnded], role: Role
