@@ -40,8 +40,8 @@ class Sequel:
         await self._story.platform.settled()
         again = filed["events"][0]["subject"]
         desk = await self._story.person("police-a-desk")
-        step = (await desk.ask(f"agency/children/{again}"))["chronology"][0]
-        report = step["open"]["report"]
+        steps = (await desk.ask(f"agency/children/{again}"))["chronology"]
+        report = next(s["open"]["report"] for s in steps if s["event"] == filed["events"][0]["id"])
         await do(
             "police-a-desk",
             "registry/identify-child",

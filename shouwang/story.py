@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from services.registry.founding import body_id, post_id
-from shouwang.client import Person, Platform
+from shouwang.client import Person, Platform, Told
 from shouwang.demo_ledger import CLOSING_DATE, GRANDMOTHER_NAME, SIBLING_NAMES, demo_workbook
 from shouwang.sequel import WRONG_NUMBER, Sequel
 
@@ -32,6 +32,10 @@ class Story:
 
     async def tell(self) -> None:
         """Tell all that there is."""
+        await Sequel(self).tell(await self.begin())
+
+    async def begin(self) -> list[str]:
+        """Tell steps 1 to 5; returns the ids of the siblings' files."""
         await self.platform.settled()
         await self.import_ledger()
         siblings = await self.delegate()
@@ -40,7 +44,7 @@ class Story:
         await self.accept(reported)
         await self.acknowledge(reported)
         await self.look(siblings)
-        await Sequel(self).tell(siblings)
+        return siblings
 
     async def person(self, key: str) -> Person:
         """Sign in to a post of the demo county, by its key."""
@@ -149,7 +153,11 @@ class Story:
         self.say("\n五、各单位打开儿童档案页 · 5. Each body opens the child's page")
         for key in ("township-a-clerk", "village-a1-director", "police-a-desk", "civil-affairs-officer"):
             who = await self.person(key)
-            page = await who.ask(f"agency/children/{siblings[0]}")
+            try:
+                page = await who.ask(f"agency/children/{siblings[0]}")
+            except Told as told:
+                self.say(f"    {key}: {told}")  # told again after the children have moved
+                continue
             shown = sorted({s["data_class"] for step in page["chronology"] for s in step["shown"]})
             self.say(f"    {key}: {len(page['chronology'])} 件 events; {', '.join(shown)}")
         clerk = await self.person("township-a-clerk")

@@ -129,7 +129,8 @@ def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list
         if entry.event not in seen:
             seen.add(entry.event)
             _apply(row, agency, envelope)
-    row.on_file = row.on_file and not ended
+        # What it entered itself is not on its ledger once the child is another's.
+        row.on_file = row.on_file or (envelope.type == ChildRegistered.type and entry.role not in _KEPT)
     row.blocks = [b for b in blocks.values() if b.subject not in row.erased]
     return row, ordered
 
@@ -165,9 +166,7 @@ def _apply(row: Row, agency: UUID, envelope: Envelope) -> None:
     row.region = data.get("region", row.region)
     if envelope.type in _FILE_EVENTS:
         row.version += 1
-    if envelope.type == ChildRegistered.type:
-        row.on_file = True
-    elif envelope.type == ChildIdentified.type:
+    if envelope.type == ChildIdentified.type:
         row.file = UUID(data["file"])
     elif envelope.type == GuardianChanged.type:
         row.guardian = data["guardian"]

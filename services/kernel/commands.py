@@ -111,13 +111,13 @@ class Commands:
     async def _handle(self, asked: Asked) -> Answer:
         for _ in range(_TRIES):
             try:
-                plan = await self.plan(asked)
+                answer = await self._append(await self.plan(asked))
             except Refusal:
                 # What is refused now may be the repeat of what was done: then the first answer holds.
                 if (first := await self._first_answer(asked)) is not None:
                     return first
                 raise
-            if (answer := await self._append(plan)) is not None:
+            if answer is not None:
                 return answer
         raise StaleVersion
 

@@ -98,6 +98,12 @@ class AlreadyOnFile(Refusal):
     status = 409
 
 
+class PersonErased(Refusal):
+    """该人员的信息已依法删除,不能再登记或更正其信息。 · This person's data were erased: no more can be entered."""
+
+    status = 409
+
+
 class StoreDown(Refusal):
     """数据库暂不可用,本次操作未受理、未登记,请稍后重试。 · The database is away. Nothing was entered: try again soon."""
 

@@ -12,6 +12,7 @@ from schemas.envelope import CONTENT_TYPE, SPEC, Envelope, decode, encode, forma
 from schemas.event import Event
 from schemas.platform import FactCorrected
 from services.kernel.correcting import corrections
+from services.kernel.errors import PersonErased
 from services.kernel.key_service import KeyService
 from services.kernel.sealing import Cipher, Erased, needed, open_refs, refs, seal
 from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
@@ -68,7 +69,10 @@ class Recorder:
             await asyncio.to_thread(self._keys.ensure, subjects)
 
     async def record(self, planned: Sequence[Planned], told: Circumstances) -> list[NewEvent]:
-        """Return the events ready to append. Keys are durable before the first append that uses them."""
+        """Return the events ready to append. Keys are durable before the first append that uses them.
+
+        Raises PersonErased where a key was destroyed: nothing is ever sealed under nothing.
+        """
         pairs = [pair for p in planned for pair in needed(p.event)]
         keys: dict[tuple[str, str], bytes] = {}
         if pairs:
@@ -76,6 +80,8 @@ class Recorder:
             if len(keys) < len(set(pairs)):
                 await self.prepare([p.event for p in planned])
                 keys = self._keys.keys(pairs)
+                if len(keys) < len(set(pairs)):
+                    raise PersonErased
         now = self._world.now()
         return [self._wrap(p, told, now, keys) for p in planned]
 

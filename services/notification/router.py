@@ -136,11 +136,19 @@ class Router:
 
     async def _retract(self, rows: Connection, heard: Heard, told: set[UUID]) -> list[Shown]:
         """Tell whoever was told what was wrong and may no longer know what is right: the correction, without its value."""
-        corrects = UUID(heard.envelope.data["corrects"])
-        once = await rows.fetch("select distinct agency from feed where event = $1", corrects)
+        envelope = heard.envelope
+        once = await rows.fetch(
+            "select f.agency, f.shown, h.envelope from feed f join heard h using (event) where f.event = $1",
+            UUID(envelope.data["corrects"]),
+        )
+        wrong = {(b.subject, b.data_class) for b in envelope.blocks}
+        was_told = {
+            row["agency"] for row in once
+            if not wrong or wrong & {_pair(decode(row["envelope"]), place) for place in row["shown"]}
+        }  # fmt: skip
         return [
             shown
-            for agency in sorted({row["agency"] for row in once} - told)
+            for agency in sorted(was_told - told)
             for shown in self._show(heard, agency, Role.CORRECTED, _NOBODY)
         ]
 
@@ -194,6 +202,11 @@ class Router:
             [a for a, _, _ in pairs], [UUID(s) for _, s, _ in pairs], [c for _, _, c in pairs],
         )  # fmt: skip
         await rows.execute("update feed_head set head = $1", head + len(fresh))
+
+
+def _pair(envelope: Envelope, place: int) -> tuple[str, str]:
+    block = envelope.blocks[place]
+    return block.subject, block.data_class
 
 
 def _own(seq: int, event: NewEvent) -> Heard:

@@ -485,7 +485,7 @@ def identities_of(facts: LedgerFacts, region: str) -> list[str]:
 def claims(event: Event | FactCorrected, before: Child) -> Iterable[tuple[str, UUID]]:
     """One child, one file: no two streams may hold the same identity."""
     if isinstance(event, FactCorrected) and event.field == "id_number" and event.person == event.child:
-        yield f"id|{msgspec.json.decode(event.idnumber or str())}", event.child
+        yield f"id|{msgspec.json.decode(event.idnumber or '')}", event.child
     if isinstance(event, ChildRegistered | LedgerEntryUpdated):
         facts = LedgerFacts.model_validate(before.facts | facts_of(event), strict=False)
         for identity in identities_of(facts, event.region)[:1]:

@@ -240,8 +240,9 @@ def test_one_role_of_two_that_ends_takes_nothing_away() -> None:
 
 
 @pytest.mark.req("PRV-03")
-def test_an_agency_without_any_grant_keeps_its_own_acts() -> None:
-    assert page(REGISTERED, role=Role.AUTHOR).on_file
+def test_an_agency_without_any_grant_keeps_its_own_acts_and_no_ledger_entry() -> None:
+    row = page(REGISTERED, role=Role.AUTHOR)
+    assert (row.version, row.on_file) == (1, False)
 
 
 # --- Tasks

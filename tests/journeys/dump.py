@@ -93,6 +93,8 @@ def _named(line: str, names: dict[str, str]) -> str:
         # Ids of bodies and posts follow from the founding file (UUIDv5) and stay; ids made in a run do not.
         return value if UUID(value).version == 5 and value in _KEPT else "<id>"
 
+    # When a clock ran and until when differs from run to run.
+    line = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "<time>", line)
     return re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", name, line)
 
 
