@@ -18,7 +18,7 @@ revoke all on all tables in schema public from {app};
 grant usage on schema public to {app};
 grant select on all tables in schema public to {app};
 grant execute on function append to {app};
-grant insert, update on relay, checkpoint, reference to {app};
+grant insert, update on relay, checkpoint, reference, tracking to {app};
 grant insert, delete on parked to {app};
 """
 _ROUTES = """
