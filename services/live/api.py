@@ -49,13 +49,13 @@ class AlertTold(BaseModel):
 class Counts(BaseModel):
     """Counts of the last 72 hours."""
 
-    counts: list[CountTold]
+    counts: Annotated[list[CountTold], Field(description="各乡镇各小时 · Hours, by township")]
 
 
 class Alerts(BaseModel):
     """What there is to warn of now."""
 
-    alerts: list[AlertTold]
+    alerts: Annotated[list[AlertTold], Field(description="预警 · Warnings, by township")]
 
 
 def _asked(asker: Principal) -> Callable[[str], bool]:
