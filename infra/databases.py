@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-SERVICES = ("registry", "reporting", "assessment", "notification", "agency")
+SERVICES = ("registry", "reporting", "assessment", "notification", "agency", "live")
 Url = Callable[[str, str, str], str]
 """(database, role, password) → URL."""
 
@@ -18,7 +18,7 @@ revoke all on all tables in schema public from {app};
 grant usage on schema public to {app};
 grant select on all tables in schema public to {app};
 grant execute on function append to {app};
-grant insert, update on relay, checkpoint, reference, residence to {app};
+grant insert, update on relay, checkpoint, reference, residence, tracking to {app};
 grant insert, delete on parked to {app};
 """
 _ROUTES = """
@@ -39,6 +39,14 @@ grant select on migration, store to agency_projector;
 grant select, insert, update on checkpoint, reference to agency_projector;
 grant select, insert, delete on parked to agency_projector;
 """
+_COPIES = """
+revoke all on all tables in schema public from {app};
+revoke execute on function append from public;
+grant usage on schema public to {app};
+grant select on migration, store to {app};
+grant select, insert, update on checkpoint, reference to {app};
+grant select, insert, delete on parked to {app};
+"""
 
 
 def password(secret: str, role: str) -> str:
@@ -48,7 +56,7 @@ def password(secret: str, role: str) -> str:
 
 def grants(service: str) -> str:
     """Return the SQL that a service's owner runs after its migrations."""
-    text = _PROJECTS if service == "agency" else _RUNS + (_ROUTES if service == "notification" else "")
+    text = {"agency": _PROJECTS, "notification": _RUNS + _ROUTES, "live": _COPIES}.get(service, _RUNS)
     return text.format(app=f"{service}_app")
 
 

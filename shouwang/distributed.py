@@ -24,7 +24,7 @@ _WATCH_SECONDS = 0.2
 
 
 class Distributed:
-    """A platform of five service processes; this one starts them, watches them and stops them."""
+    """A platform of service processes; this one starts them, watches them and stops them."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Distributed:
         port: int = 0,
         founding: Path | None = DEMO_COUNTY,
     ) -> None:
-        """Keep data in `folder`; services listen on `port` and the four after it, or on free ones."""
+        """Keep data in `folder`; services listen on `port` and those after it, or on free ones."""
         self._folder = folder
         self._postgres = postgres
         self._kafka = kafka
@@ -81,7 +81,8 @@ class Distributed:
                     if (await http.get(f"{self.urls[name]}/{name}/health/ready")).status_code == 200:
                         return
                 except httpx2.HTTPError:
-                    await asyncio.sleep(_WATCH_SECONDS)
+                    pass
+                await asyncio.sleep(_WATCH_SECONDS)
 
     async def _watch(self, secret: str) -> None:
         """Start again what fell: every process comes back from its database alone."""

@@ -14,6 +14,7 @@ from services.kernel.authority import authority_table
 from services.kernel.decider import Command
 from services.kernel.service import Service, Tools
 from services.kernel.world import RealWorld
+from services.live import app as live
 from services.notification import app as notification
 from services.registry import app as registry
 from services.reporting import app as reporting
@@ -35,6 +36,8 @@ def _build(service: str) -> Service:
             return notification.build(tools)
         case "agency":
             return agency.build(tools, nothing, nothing)
+        case "live":
+            return live.build(tools, nothing)
         case unknown:
             raise ValueError(unknown)
 

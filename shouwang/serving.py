@@ -17,6 +17,7 @@ from services.agency.reading import FeedQuestions
 from services.assessment import app as assessment
 from services.kernel.auth import Tokens
 from services.kernel.bus import Bus
+from services.kernel.bus_kafka import KafkaBus
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
 from services.kernel.sealing import AesGcm, Cipher
@@ -24,6 +25,7 @@ from services.kernel.service import Service, Tools
 from services.kernel.settings import Settings
 from services.kernel.sign_in import sign_in_routes
 from services.kernel.world import RealWorld, World
+from services.live import app as live
 from services.notification import app as notification
 from services.registry import app as registry
 from services.reporting import app as reporting
@@ -63,6 +65,8 @@ async def open_service(
         return assessment.build(tools)
     if name == "notification":
         return notification.build(tools)
+    if name == "live":
+        return live.build(tools, _live_feed(settings, bus, world))
     client = None if feed else FeedClient(settings.notification_url, settings.service_secret)
     questions = feed or client
     assert questions is not None  # noqa: S101 - one of the two lines above
@@ -70,6 +74,15 @@ async def open_service(
     if client is not None:
         service.also_close(client.close)
     return service
+
+
+def _live_feed(settings: Settings, bus: Bus, world: World) -> live.Feed:
+    """Return what fills the live windows: Faust where there is a broker, a plain subscription in one process."""
+    if isinstance(bus, KafkaBus):
+        from services.live.faust_app import faust_feed
+
+        return faust_feed(settings.kafka, world.now)
+    return live.subscription_feed(bus)
 
 
 class Together:

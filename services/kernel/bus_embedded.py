@@ -64,15 +64,17 @@ class EmbeddedSubscription:
         self._bus = bus
         self._sources = list(sources)
         self._places = dict.fromkeys(sources, 0)
+        self._identity = bus._identity  # noqa: SLF001 - one thing in two classes
         self._random = random.Random(f"{bus.chaos.seed if bus.chaos else 0}:{group}")  # noqa: S311 - repeatable
         self._held: deque[Record] = deque()
 
     def _ready(self) -> list[Record]:
         found: list[Record] = []
+        if self._identity != self._bus._identity:  # noqa: SLF001
+            self._identity = self._bus._identity  # noqa: SLF001
+            self._places = dict.fromkeys(self._sources, 0)
         for source in self._sources:
-            log = self._bus._logs.get(source, [])  # noqa: SLF001 - one thing in two classes
-            if self._places[source] > len(log):
-                self._places[source] = 0
+            log = self._bus._logs.get(source, [])  # noqa: SLF001
             found += log[self._places[source] : self._places[source] + _MOST]
             self._places[source] = min(len(log), self._places[source] + _MOST)
         return found

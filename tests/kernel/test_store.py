@@ -193,3 +193,20 @@ async def test_an_answer_that_is_lost_leaves_the_outcome_unknown_and_the_key_res
     monkeypatch.setattr(kernel_store, "append_in", real)
     assert (await store.append(asked)).kind == "repeated"
     assert await seqs(store) == [1]
+
+
+async def test_a_command_whose_versions_leave_a_gap_is_stale_and_takes_no_other_down(
+    new_database: NewDatabase,
+) -> None:
+    store = EventStore(await new_database())
+    gap, good, later, twice = uuid4(), uuid4(), uuid4(), uuid4()
+    async with store.database.transaction() as rows:
+        outcomes = await append_in(
+            rows,
+            [
+                Append([new_event(gap, 1), new_event(gap, 3)]), Append([new_event(good, 1), new_event(good, 2)]),
+                Append([new_event(later, 2)]), Append([new_event(twice, 1), new_event(twice, 1)]),
+            ],
+        )  # fmt: skip
+    assert [o.kind for o in outcomes] == ["stale", "appended", "stale", "stale"]
+    assert (await store.position())[1] == 2

@@ -228,10 +228,8 @@ def test_a_duty_is_judged_by_the_clock_that_the_pack_names() -> None:
     for judged in Judging:
         rule = SY.pack.duties["acknowledge-notice"].model_copy(update={"judged_by": judged})
         pack = replace(SY, pack=SY.pack.model_copy(update={"duties": {"acknowledge-notice": rule}}))
-        (command,) = [
-            t.command for t in Rules(find_body_in(BODIES), lambda _, p=pack: p).tasks(envelope, Known())
-            if isinstance(t.command, OpenDuty)
-        ]  # fmt: skip
+        rules = Rules(find_body_in(BODIES), {VILLAGE: pack}.get)
+        (command,) = [t.command for t in rules.tasks(envelope, Known()) if isinstance(t.command, OpenDuty)]
         starts[judged] = command.starts
     assert starts == {
         Judging.OCCURRED: datetime(2026, 10, 20, tzinfo=UTC), Judging.RECORDED: datetime(2026, 10, 25, tzinfo=UTC)

@@ -55,6 +55,7 @@ declare
   h bigint;
   total bigint;
   dropped integer[];
+  stale integer[];
 begin
   select head into h from store for update;
   -- From here on every statement's snapshot is later than the last append.
@@ -72,21 +73,19 @@ begin
   dropped := dropped || array(
     select e.command from unnest(e_command, e_id) e (command, id) join event old on old.id = e.id);
 
-  return query
-    select distinct on (f.command) f.command, 'stale', null::bigint, null::bytea, null::bytea, null::uuid
-    from (select e.command, e.stream, min(e.version) as version
+  -- Stale: the stream doesn't end just before the command's first version, or its versions leave a gap. Ours start
+  -- at 1; streams of the `eventsourcing` library may start at 0.
+  stale := array(
+    select f.command
+    from (select e.command, e.stream, min(e.version) as first, max(e.version) - min(e.version) + 1 <> count(*) as gap
           from unnest(e_command, e_stream, e_version) e (command, stream, version) group by 1, 2) f
     where f.command <> all (dropped)
-      and (exists (select from event old where old.stream = f.stream and old.version = f.version)
-        or (f.version > 1 and not exists
-             (select from event old where old.stream = f.stream and old.version = f.version - 1)));
-  dropped := dropped || array(
-    select f.command
-    from (select e.command, e.stream, min(e.version) as version
-          from unnest(e_command, e_stream, e_version) e (command, stream, version) group by 1, 2) f
-    where exists (select from event old where old.stream = f.stream and old.version = f.version)
-       or (f.version > 1 and not exists
-            (select from event old where old.stream = f.stream and old.version = f.version - 1)));
+      and (f.gap or f.first <> 1 + coalesce(
+        (select max(old.version) from event old where old.stream = f.stream), least(f.first, 1) - 1)));
+  return query
+    select distinct s.command, 'stale', null::bigint, null::bytea, null::bytea, null::uuid
+    from unnest(stale) s (command);
+  dropped := dropped || stale;
 
   return query
     select distinct on (k.command) k.command, 'claimed', null::bigint, null::bytea, null::bytea, c.holder

@@ -1,0 +1,120 @@
+"""One exam for what feeds the windows: the plain subscription, with faults too, and Faust on real Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from infra.kafka import Kafka, create_topics
+from services.kernel.bus import Bus, Record, topic_of
+from services.kernel.bus_embedded import Chaos, EmbeddedBus
+from services.kernel.bus_kafka import KafkaBus
+from services.kernel.store import PARTITIONS
+from services.live.app import Feed, subscription_feed
+from services.live.windows import ACCEPTED, FILED, Windows
+from tests.live.records import envelope_of, record
+
+REGIONS = ("990101001001", "990101001002", "990101002003")
+
+
+class Exam(NamedTuple):
+    """A bus, the name that records are published under there, and what reads them."""
+
+    bus: Bus
+    source: str
+    feed: Feed
+
+
+@pytest_asyncio.fixture(
+    params=["embedded", "faulty", pytest.param("faust", marks=pytest.mark.slow)], loop_scope="session"
+)
+async def exam(request: pytest.FixtureRequest) -> AsyncIterator[Exam]:
+    source = f"live-{uuid4()}"
+    if request.param == "faust":
+        from services.live.faust_app import faust_feed
+
+        server: Kafka = request.getfixturevalue("kafka")
+        await create_topics(server.bootstrap, {topic_of(source): PARTITIONS})
+        bus: Bus = KafkaBus(server.bootstrap)
+        feed = faust_feed(server.bootstrap, lambda: datetime.now(UTC), source)
+    else:
+        bus = EmbeddedBus(Chaos(3, duplicates=0.3, window=20, lag=0.2) if request.param == "faulty" else None)
+        feed = subscription_feed(bus, source)
+    yield Exam(bus, source, feed)
+    await bus.close()
+
+
+def history(source: str, first: int, count: int) -> list[Record]:
+    now = datetime.now(UTC)
+    return [
+        record(
+            source, seq,
+            envelope_of((FILED, ACCEPTED, "reporting.other.v1")[seq % 3], REGIONS[seq % 7 % 3], now - timedelta(hours=seq % 60)),
+        )
+        for seq in range(first, first + count)
+    ]  # fmt: skip
+
+
+def recomputed(records: list[Record]) -> Windows:
+    windows = Windows()
+    for r in records:
+        windows.take(r.source, r.partition, r.seq, r.value)
+    return windows
+
+
+async def reach(windows: Windows, records: list[Record]) -> None:
+    wanted = recomputed(records).places
+    async with asyncio.timeout(60):
+        while windows.places != wanted:
+            await asyncio.sleep(0.01)
+
+
+async def end(reading: "asyncio.Future[None]") -> None:
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+
+
+async def test_the_same_records_give_the_same_counts_by_every_feed_before_and_after_a_restart(
+    exam: Exam,
+) -> None:
+    told = history(exam.source, 1, 200)
+    await exam.bus.publish(exam.source, told)
+    windows, caught_up = Windows(), asyncio.Event()
+    reading = asyncio.ensure_future(exam.feed(windows, caught_up))
+    async with asyncio.timeout(60):
+        await caught_up.wait()
+    more = history(exam.source, 201, 100)
+    await exam.bus.publish(exam.source, more)
+    await exam.bus.publish(exam.source, told[:50])
+    await reach(windows, told + more)
+    await settled(windows, recomputed(told + more))
+    await end(reading)
+    again = Windows()
+    reading = asyncio.ensure_future(exam.feed(again, asyncio.Event()))
+    await settled(again, recomputed(told + more))
+    await end(reading)
+
+
+async def settled(windows: Windows, wanted: Windows) -> None:
+    """Wait until the counts are those wanted; what comes too much would never be."""
+    async with asyncio.timeout(60):
+        while windows.counts() != wanted.counts():
+            await asyncio.sleep(0.01)
+    assert windows.counts() == wanted.counts()
+
+
+async def test_a_record_that_can_not_be_read_is_parked_and_the_next_one_counts(exam: Exam) -> None:
+    good = history(exam.source, 3, 4)
+    bad = record(exam.source, 1, b"no envelope")
+    await exam.bus.publish(exam.source, [bad, *good])
+    windows = Windows()
+    reading = asyncio.ensure_future(exam.feed(windows, asyncio.Event()))
+    await settled(windows, recomputed(good))
+    async with asyncio.timeout(60):
+        while not windows.parked:
+            await asyncio.sleep(0.01)
+    await end(reading)
