@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-SERVICES = ("registry", "reporting", "assessment", "notification", "agency", "live")
+SERVICES = ("registry", "reporting", "assessment", "notification", "agency", "live", "audit")
 Url = Callable[[str, str, str], str]
 """(database, role, password) → URL."""
 
@@ -47,6 +47,13 @@ grant select on migration, store to {app};
 grant select, insert, update on checkpoint, reference to {app};
 grant select, insert, delete on parked to {app};
 """
+_AUDITS = (
+    _COPIES
+    + """
+grant select, insert on leaf, node, signed, told, look to {app};
+grant select, insert, update on log to {app};
+"""
+)
 
 
 def password(secret: str, role: str) -> str:
@@ -56,7 +63,9 @@ def password(secret: str, role: str) -> str:
 
 def grants(service: str) -> str:
     """Return the SQL that a service's owner runs after its migrations."""
-    text = {"agency": _PROJECTS, "notification": _RUNS + _ROUTES, "live": _COPIES}.get(service, _RUNS)
+    text = {"agency": _PROJECTS, "notification": _RUNS + _ROUTES, "live": _COPIES, "audit": _AUDITS}.get(
+        service, _RUNS
+    )
     return text.format(app=f"{service}_app")
 
 

@@ -1,7 +1,8 @@
 """`shouwang`: run the platform, tell its story, import a ledger, look into history, stop.
 
 Exit codes: 0 done · 1 something broke on our side · 2 wrong usage · 3 the platform could not start ·
-4 the platform can't be reached · 5 a file was refused as a whole · 6 the platform refused the request.
+4 the platform can't be reached · 5 a file was refused as a whole · 6 the platform refused the request ·
+7 an export does not verify.
 """
 
 import asyncio
@@ -148,6 +149,55 @@ def replay(
         "重放功能尚未提供,将随审计服务提供。",
         "Replay is not available yet: it comes with the audit service.",
     )
+
+
+@app.command("export-log")
+def export_log(
+    *,
+    to: Annotated[Path, typer.Option("--to", help="导出目录 · Folder to write to", file_okay=False)],
+    auditor: Annotated[str, typer.Option("--as", help="审计岗位 · Key of the auditor's post")] = "procurator",
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:
+    """导出日志供离线核验 · Take the stores and the signed checkpoint of a running platform out, to verify offline."""
+    from shouwang.auditing import export_log as take_out
+
+    folder = _folder(data, profile)
+    sizes = _guarded(
+        lambda: _with_platform(folder, None, lambda platform: take_out(folder, platform, auditor, to))
+    )
+    for store, size in sizes.items():
+        typer.echo(f"{store:13} {size} 件 events")
+
+
+@app.command()
+def verify(
+    export: Annotated[Path, typer.Argument(help="导出目录 · Exported folder", file_okay=False, exists=True)],
+    *,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="公钥或其文件 · The public key, or its file; else the export's own"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """离线核验导出的日志 · Verify an export offline; names the first broken event of each log."""
+    from services.audit.verify import KEY, as_text, verify_folder
+
+    file = Path(key) if key else export / KEY
+    public = file.read_text(encoding="utf8") if file.is_file() else (key or "")
+    broken = verify_folder(export, public)
+    if as_json:
+        typer.echo(json.dumps([vars(b) for b in broken], ensure_ascii=False))
+    elif broken:
+        typer.echo(as_text(broken))
+    else:
+        typer.echo("全部成立 · Everything holds")
+    if key is None:
+        typer.echo(
+            "注意:公钥取自导出目录 · The key came with the export: use one you got elsewhere", err=True
+        )
+    if broken:
+        raise typer.Exit(7)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infra.databases import SERVICES, prepare, urls
 from infra.postgres import Postgres
+from services.agency.app import Agency
 from services.kernel.bus import Bus
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.keys import KeyRing
@@ -40,8 +41,9 @@ def settings_of(folder: Path, host: str = "127.0.0.1", port: int = 0, notificati
     """Return the settings of an installation in `folder`."""
     told = secrets_of(folder)
     return Settings(
-        key_ring=folder / "keys.sqlite", key_passphrase=told["key_passphrase"], token_secret=told["token_secret"],
-        service_secret=told["service_secret"], host=host, port=port, notification_url=notification_url,
+        key_ring=folder / "keys.sqlite", audit_key=folder / "audit.key", key_passphrase=told["key_passphrase"],
+        token_secret=told["token_secret"], service_secret=told["service_secret"], host=host, port=port,
+        notification_url=notification_url,
     )  # fmt: skip
 
 
@@ -71,10 +73,11 @@ class Embedded:
         world = self._world or RealWorld()
         self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
         for name in SERVICES:
-            notification = self.services.get("notification")
+            notification, agency = self.services.get("notification"), self.services.get("agency")
             self.services[name] = await open_service(
                 name, settings, urls(name, self._postgres.url, secret), self.bus, founding=self._founding,
                 feed=notification.disclosed if isinstance(notification, Notification) else None,
+                looks=agency.looks if isinstance(agency, Agency) else None,
                 world=world, cipher=self._cipher, keys=self.keys,
             )  # fmt: skip
         self._serving = Serving(self.services, settings.host, self._port)

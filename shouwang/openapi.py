@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from infra.databases import SERVICES
 from services.agency import app as agency
 from services.assessment import app as assessment
+from services.audit import app as audit
 from services.kernel.auth import Tokens
 from services.kernel.authority import authority_table
 from services.kernel.decider import Command
@@ -36,6 +38,9 @@ def _build(service: str) -> Service:
             return notification.build(tools)
         case "agency":
             return agency.build(tools, nothing, nothing)
+        case "audit":
+            with tempfile.TemporaryDirectory() as folder:
+                return audit.build(tools, nothing, Path(folder) / "audit.key")
         case "live":
             return live.build(tools, nothing)
         case unknown:

@@ -15,6 +15,9 @@ from services.agency import app as agency
 from services.agency.feed_client import FeedClient
 from services.agency.reading import FeedQuestions
 from services.assessment import app as assessment
+from services.audit import app as audit
+from services.audit.look_client import LookClient
+from services.audit.told import LookQuestions
 from services.kernel.auth import Tokens
 from services.kernel.bus import Bus
 from services.kernel.bus_kafka import KafkaBus
@@ -36,7 +39,7 @@ Urls = Mapping[str, str]
 async def open_service(
     name: str, settings: Settings, urls: Urls, bus: Bus, *, founding: Path | None = None,
     feed: FeedQuestions | None = None, world: World | None = None, cipher: Cipher | None = None,
-    keys: KeyRing | None = None,
+    keys: KeyRing | None = None, looks: LookQuestions | None = None,
 ) -> Service:  # fmt: skip
     """Migrate and build one service; not started yet. What is not given is the real thing."""
     await migrate(urls["owner"], migrations(name), grants(name))
@@ -67,6 +70,14 @@ async def open_service(
         return notification.build(tools)
     if name == "live":
         return live.build(tools, _live_feed(settings, bus, world))
+    if name == "audit":
+        asking = None if looks else LookClient(settings.agency_url, settings.service_secret)
+        read = looks or asking
+        assert read is not None  # noqa: S101 - one of the two lines above
+        auditor = audit.build(tools, read, settings.audit_key)
+        if asking is not None:
+            auditor.also_close(asking.close)
+        return auditor
     client = None if feed else FeedClient(settings.notification_url, settings.service_secret)
     questions = feed or client
     assert questions is not None  # noqa: S101 - one of the two lines above

@@ -1,13 +1,16 @@
 """What an agency asks over HTTP. Nothing is written here but the record of each look."""
 
-from typing import Annotated
+import hmac
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Body, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.agency.reading import Reading
+from services.agency.reading import Looks, Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
+from services.kernel.errors import NotSignedIn
 from services.kernel.web import Purpose, Who
 
 AtLeast = Annotated[
@@ -41,6 +44,22 @@ class Search(BaseModel):
             pattern=r"^(\d{3}|\d{5}|\d{17})[\dXx]$",
         ),
     ] = None
+
+
+def internal_routes(looks: Looks, service_secret: str) -> APIRouter:
+    """Return the route for the audit service alone: who read what."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/internal/looks")
+    async def looked(
+        agency: Annotated[UUID, Body()], children: Annotated[list[UUID], Body()], until: Annotated[datetime, Body()],
+        x_service_secret: Annotated[str, Header()] = "",
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        if not hmac.compare_digest(x_service_secret, service_secret):
+            raise NotSignedIn
+        return await looks.looks(agency, children, until)
+
+    return router
 
 
 def routes(views: Views, reading: Reading, who: Who) -> APIRouter:

@@ -1,10 +1,11 @@
 """Wires the agency service and starts it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.agency.api import routes
+from services.agency.api import internal_routes, routes
 from services.agency.projector import Projector
-from services.agency.reading import FeedQuestions, Reading
+from services.agency.reading import FeedQuestions, Looks, Reading
 from services.agency.tokens import SearchTokens
 from services.agency.views import Views
 from services.kernel.bus import FEED
@@ -18,19 +19,28 @@ from services.kernel.world import day_of
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Service:
+@dataclass
+class Agency(Service):
+    """The agency service, with what the audit service may ask it."""
+
+    looks: Looks | None = None
+
+
+def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     """Return the agency service. `tools.database` writes rows; `readers` is fenced in by row-level security."""
     reference = Reference()
     tokens = SearchTokens(tools.keys.search_key)
     projector = Projector(tools.keys, tools.cipher, tokens)
     pages = Consumer("agency.pages", (FEED,), tools.database, tools.bus, projector.fold)
     reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world, pages)
+    looks = Looks(readers)
     who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
     consumers = [reference_consumer("agency", tools, reference), pages]
     app = application(
-        "agency", ("单位视图", "Agency: what each body sees"), [routes(Views(reading, reference, tokens), reading, who)],
+        "agency", ("单位视图", "Agency: what each body sees"),
+        [routes(Views(reading, reference, tokens), reading, who), internal_routes(looks, tools.service_secret)],
         [readers.ping], lambda: positions_of(None, consumers),
     )  # fmt: skip
-    service = Service("agency", tools, app, None, reference, consumers, [])
+    service = Agency("agency", tools, app, None, reference, consumers, [], looks=looks)
     service.also_close(readers.close)
     return service

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet, RecordingDown
 from services.kernel.key_service import KeyService, Pair
 from services.kernel.projection import Consumer
+from services.kernel.recording import stamp
 from services.kernel.sealing import BlockRef, Cipher, Erased, open_refs
 from services.kernel.telemetry import metrics
 from services.kernel.world import World
@@ -33,6 +35,23 @@ class FeedQuestions(Protocol):
     async def reached(self, source: str, partition: int, seq: int) -> int | None:
         """Return the feed's place once the router has passed an event, else None."""
         ...
+
+
+class Looks:
+    """The access log, as the audit service may ask it."""
+
+    def __init__(self, database: Database) -> None:
+        """Ask this database."""
+        self._database = database
+
+    async def looks(self, agency: UUID, children: Sequence[UUID], until: datetime) -> list[dict[str, Any]]:
+        """Return a body's looks at these children up to a moment, oldest first."""
+        found = await self._database.fetch(
+            "select at, post, purpose, operation, classes from look"
+            " where agency = $1 and children && $2::uuid[] and at <= $3 order by at",
+            agency, list(children), until,
+        )  # fmt: skip
+        return [dict(row) | {"at": stamp(row["at"])} for row in found]
 
 
 class _ForAgency:

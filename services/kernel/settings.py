@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     notification_url: str = "http://127.0.0.1:8004"
+    agency_url: str = "http://127.0.0.1:8005"
+    audit_key: Path = Path("audit.key")
+    """The audit service's signing key (Ed25519); made when first asked for."""
 
     @model_validator(mode="after")
     def _no_default_secret_outside_development(self) -> Self:

@@ -1,0 +1,84 @@
+"""What each body was told, acknowledged and read, by when: three different facts with three times (PLT-03)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from schemas.envelope import decode
+from schemas.notification import NotificationAcknowledged
+from schemas.registry import ChildIdentified
+from services.kernel.bus import Record
+from services.kernel.database import Connection, Database
+from services.kernel.sealing import unpack
+
+_HIDDEN = "reporter"
+
+
+class LookQuestions(Protocol):
+    """What the audit service may ask the agency service: who read what."""
+
+    async def looks(self, agency: UUID, children: Sequence[UUID], until: datetime) -> list[dict[str, Any]]:
+        """Return a body's looks at these children up to a moment, oldest first."""
+        ...
+
+
+class Told:
+    """The feed as the audit service heard it: kept for ever, also where a body's access has ended."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep it here."""
+        self._database = database
+
+    async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
+        """Keep feed rows: who, what, by which clause, when, and which classes of it."""
+        await rows.executemany(
+            "insert into told (seq, agency, child, event, role, clause, classes, withheld, disclosed_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::timestamptz) on conflict do nothing",
+            [_row(record) for record in records],
+        )
+
+    async def told(self, agency: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
+        """Return what a body had been told about these children up to a moment, in order of telling."""
+        return await self._database.fetch(
+            "select t.*, l.store, l.seq as place, l.envelope from told t join leaf l using (event)"
+            " where t.agency = $1 and t.child = any($2::uuid[]) and t.disclosed_at <= $3 order by t.seq",
+            agency, list(children), until,
+        )  # fmt: skip
+
+    async def acknowledged(self, agency: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
+        """Return the acknowledgements that a body had given."""
+        found = await self._database.fetch(
+            "select store, seq as place, event, envelope from leaf where subject = any($1::text[]) and type = $2"
+            " and recorded_at::timestamptz <= $3 order by store, seq",
+            [str(c) for c in children], NotificationAcknowledged.type, until,
+        )  # fmt: skip
+        return [row for row in found if decode(row["envelope"]).data["recipient"] == str(agency)]
+
+    async def recipients(self, event: UUID) -> Sequence[Any]:
+        """Return everybody who was told of an event."""
+        return await self._database.fetch(
+            "select agency, role, clause, classes, withheld, disclosed_at from told where event = $1 order by seq",
+            event,
+        )
+
+    async def ids_of(self, child: UUID) -> list[UUID]:
+        """Return the ids under which a child is known: its file's, and those identified with it."""
+        found = await self._database.fetch(
+            "select subject, convert_from(envelope, 'UTF8')::jsonb->'data'->>'file' as file from leaf where type = $1",
+            ChildIdentified.type,
+        )
+        files = {UUID(r["subject"]): UUID(r["file"]) for r in found}
+        file = files.get(child, child)
+        return [file, *sorted(alias for alias, of in files.items() if of == file)]
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    told, envelope = record.headers, decode(record.value)
+    bodies = unpack(record.blocks)
+    names = [b.data_class for b in envelope.blocks]
+    shown = {name for name, body in zip(names, bodies, strict=True) if body is not None}
+    return (
+        record.seq, UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
+        sorted(shown), sorted(set(names) - shown - {_HIDDEN}), told["disclosed_at"],
+    )  # fmt: skip
