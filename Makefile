@@ -21,7 +21,7 @@ format: $(VENV)/.dev ## Is the code formatted
 lint: $(VENV)/.dev ## Does it pass all lint rules
 	@$(BIN)/ruff check .
 types: $(VENV)/.dev ## Are the types right, tests included
-	@$(BIN)/mypy schemas services infra shouwang tests
+	@$(BIN)/mypy schemas services infra shouwang bench tests
 map: $(VENV)/.dev ## Does every import follow the map
 	@$(BIN)/lint-imports --no-cache
 schemas: $(VENV)/.dev ## Are the exported schemas those of the code

@@ -1,11 +1,12 @@
 """RFC 6962 Merkle trees: roots and proofs from complete subtrees, and their verification. Pure."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 Place = tuple[int, int]
 """(level, index) of a complete subtree: its hash covers leaves index·2^level to (index+1)·2^level − 1."""
 Nodes = Callable[[Place], bytes]
+_SIZE = 32
 EMPTY = hashlib.sha256(b"").digest()
 
 
@@ -93,9 +94,13 @@ def consistency(old: int, new: int, nodes: Nodes) -> list[bytes]:
     return ([] if whole else [range_hash(start, end, nodes)]) + path[::-1]
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, proof: Iterable[bytes], wanted: bytes) -> bool:
+def _hashes(*values: bytes) -> bool:
+    return all(len(value) == _SIZE for value in values)
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], wanted: bytes) -> bool:
     """Tell whether a proof holds (RFC 9162 2.1.3.2)."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or not _hashes(leaf, wanted, *proof):
         return False
     at, last, value = index, size - 1, leaf
     for sibling in proof:
@@ -112,12 +117,12 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Iterable[bytes],
 
 
 def verify_consistency(old: int, new: int, before: bytes, after: bytes, proof: Sequence[bytes]) -> bool:
-    """Tell whether a proof holds (RFC 9162 2.1.4.2); a tree of no leaves is the beginning of every tree."""
+    """Tell whether a proof holds (RFC 9162 2.1.4.2). Of a tree without leaves nothing can be proved."""
+    if not 0 < old <= new or not _hashes(before, after, *proof):
+        return False
     if old == new:
         return not proof and before == after
-    if old == 0:
-        return not proof and before == EMPTY
-    if not 0 < old < new or not proof:
+    if not proof:
         return False
     path = list(proof) if old & old - 1 else [before, *proof]
     at, last = old - 1, new - 1

@@ -1,0 +1,1 @@
+"""Benchmarks and conformance runs, each with its command, versions and figures in `bench/results/`."""
