@@ -48,7 +48,7 @@ def run(folder: Path, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]
 def main() -> None:
     """Run both kinds, print and keep what came out; exit code 1 where one came out otherwise."""
     folder = Path(sys.argv[1])
-    found = {
+    found: dict[str, Any] = {
         "command": "python -m bench.merkle_vectors testdata", "python": platform.python_version(),
         "inclusion": run(folder / "inclusion", _inclusion), "consistency": run(folder / "consistency", _consistency),
     }  # fmt: skip

@@ -118,11 +118,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 def verify_consistency(old: int, new: int, before: bytes, after: bytes, proof: Sequence[bytes]) -> bool:
     """Tell whether a proof holds (RFC 9162 2.1.4.2). Of a tree without leaves nothing can be proved."""
-    if not 0 < old <= new or not _hashes(before, after, *proof):
-        return False
-    if old == new:
+    if old == new and old > 0:
         return not proof and before == after
-    if not proof:
+    if not 0 < old < new or not proof or not _hashes(before, after, *proof):
         return False
     path = list(proof) if old & old - 1 else [before, *proof]
     at, last = old - 1, new - 1
