@@ -14,7 +14,7 @@ _WAIT_SECONDS = 30
 
 
 class Sequel:
-    """Steps 6 to 10, by real calls of the same people."""
+    """Steps 6 to 10 and 12, by real calls of the same people."""
 
     def __init__(self, story: "Story") -> None:
         """Go on where `story` ended."""
@@ -27,6 +27,7 @@ class Sequel:
         await self.move(siblings)
         await self.correct(siblings)
         await self.erase(siblings)
+        await self.audit(siblings[0])
 
     async def miss(self, child: str) -> None:
         """6: the township never acknowledges a second notice; the miss rests on a wrong time and is taken back."""
@@ -152,6 +153,25 @@ class Sequel:
         gone = [b for s in page["chronology"] for b in s["shown"] if b["subject"] == person]
         story.say(
             f"    {len(gone)} 块内容,可读 {sum(b['fields'] is not None for b in gone)} · blocks, readable"
+        )
+
+    async def audit(self, child: str) -> None:
+        """12: the procurator asks what each had been told, had acknowledged and had read; each item is proved."""
+        story = self._story
+        story.say("\n十二、检察官问:谁在何时知道什么 · 12. The procurator asks who knew what, when")
+        auditor = await story.person("procurator")
+        until = datetime.now(UTC).isoformat()
+        for name, body in story.bodies("township-a", "township-b", "station-a").items():
+            known = await auditor.ask("audit/known", body=body, child=child, until=until)
+            proved = sum(item["proof"] is not None for item in known["told"])
+            story.say(
+                f"    {name}: 被告知 told {len(known['told'])} (有证明 proved {proved}), "
+                f"已签收 acknowledged {len(known['acknowledged'])}, 已查阅 read {len(known['read'])}"
+            )
+        note = (await auditor.ask("audit/checkpoint"))["note"]
+        story.say(
+            "    签名检查点 signed checkpoint: "
+            + ", ".join(" ".join(x.split()[::2]) for x in note.split("\n")[2:6])
         )
 
     async def _delegation(self, child: str) -> str:

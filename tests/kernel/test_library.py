@@ -31,16 +31,14 @@ from eventsourcing.tests.persistence import (
 from infra.postgres import Postgres
 from schemas.envelope import Envelope, encode
 from services.kernel.database import KERNEL_MIGRATIONS, migrate
-from services.kernel.library import (
-    Enveloped,
-    EnvelopeMapper,
-    Face,
+from services.kernel.library.face import Face
+from services.kernel.library.packing import Enveloped, EnvelopeMapper, find_packed
+from services.kernel.library.recorders import (
     Factory,
     LogRecorder,
     PlaceRecorder,
     StoreProcessRecorder,
     StoreRecorder,
-    find_packed,
 )
 from services.kernel.sealing import pack
 from services.kernel.store import Append, NewEvent, partition_of
@@ -182,7 +180,7 @@ class Kite(Aggregate):
 
 
 def test_the_librarys_application_saves_reads_and_shows_its_log_on_our_store(url: str) -> None:
-    env = {"PERSISTENCE_MODULE": "services.kernel.library:Factory", "STORE_URL": url}
+    env = {"PERSISTENCE_MODULE": "services.kernel.library.recorders:Factory", "STORE_URL": url}
     with Application[UUID](env) as application:
         kite = Kite("red")
         kite.paint("blue")

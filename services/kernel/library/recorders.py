@@ -1,143 +1,33 @@
-"""The sync face of the store for the `eventsourcing` library: its recorders, its mapper, its factory.
-
-How a library event stands in our store: `stream` = originator id, `version` = originator version, `type` = topic,
-`orderkey` = originator id, `seq` = notification id. A state that is one of our envelopes (packed by `pack_state`) goes
-into `envelope` and `blocks` byte for byte, with the envelope's own id and order key. Any other state goes into
-`envelope` as it is, and the event's id is `derived_id("library", originator id, version)`: by that id a row is known as
-the library's when it is read. A relay publishes whatever its log holds, so applications whose states are not envelopes
-want a database of their own. Snapshots are refused: they would keep open what is sealed.
-"""
+"""The library's recorders and factory over our store."""
 
 import asyncio
 import itertools
-import threading
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, cast
 from uuid import UUID
 
-import asyncpg
-import msgspec
-from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
-    DatabaseError,
     InfrastructureFactory,
     IntegrityError,
-    InterfaceError,
     Mapper,
     Notification,
     NotSupportedError,
-    OperationalError,
     ProcessRecorder,
-    ProgrammingError,
     StoredEvent,
     Subscription,
     Tracking,
     TrackingRecorder,
 )
 
-from schemas.envelope import decode
-from services.kernel.database import Database
-from services.kernel.errors import StoreDown
-from services.kernel.store import Append, EventStore, NewEvent, Outcome, append_in, partition_of
-from services.kernel.world import derived_id
+from services.kernel.library.face import Face
+from services.kernel.library.packing import EnvelopeMapper, new_event_of, state_of, uuid_of
+from services.kernel.store import Append, NewEvent, Outcome, append_in
 
-_T = TypeVar("_T")
-_MARK = b"shouwang\x00"
 _LOOK_SECONDS = 0.05
 _MOST = 500
 _COLUMNS = "seq, id, stream, version, type, envelope, blocks"
-
-
-def pack_state(envelope: bytes, blocks: bytes) -> bytes:
-    """Put an envelope's exact bytes and its blocks into one `StoredEvent.state`."""
-    return _MARK + msgspec.msgpack.encode((envelope, blocks))
-
-
-def find_packed(state: bytes) -> tuple[bytes, bytes] | None:
-    """Return (envelope, blocks) of a state that `pack_state` made, None for any other."""
-    if not state.startswith(_MARK):
-        return None
-    return msgspec.msgpack.decode(state[len(_MARK) :], type=tuple[bytes, bytes])
-
-
-@dataclass(frozen=True)
-class Enveloped:
-    """One of our events as the library hands it about: closed, its bytes untouched."""
-
-    originator_id: UUID
-    originator_version: int
-    type: str
-    envelope: bytes
-    blocks: bytes
-
-
-class EnvelopeMapper(Mapper[UUID]):
-    """The library's mapper, which also carries our events: by their stable names, never as Python paths."""
-
-    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Pack one of ours; anything else the library's way."""
-        if isinstance(domain_event, Enveloped):
-            e = domain_event
-            state = pack_state(e.envelope, e.blocks)
-            return StoredEvent(e.originator_id, e.originator_version, e.type, state)
-        return super().to_stored_event(domain_event)
-
-    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        """Return `Enveloped` for one of ours; anything else the library's way."""
-        if (packed := find_packed(stored_event.state)) is not None:
-            s = stored_event
-            return Enveloped(_uuid(s.originator_id), s.originator_version, s.topic, *packed)
-        return super().to_domain_event(stored_event)
-
-
-class Face:
-    """A store opened on a loop in a thread of its own: the one place where blocking callers meet the loop."""
-
-    def __init__(self, url: str) -> None:
-        """Open the store behind `url`; `close` it afterwards. Raises OperationalError where it can't be opened."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="library-store", daemon=True)
-        self._thread.start()
-        self._closed = False
-        self.call(self._open(url))
-
-    async def _open(self, url: str) -> None:
-        self.database = await Database.open(url)
-        self.store = EventStore(self.database)
-        self._committer = asyncio.create_task(self.store.run())
-
-    def call(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run `work` on the store's loop and wait; errors come out as the library names them."""
-        if self._closed:
-            work.close()
-            raise InterfaceError("closed")
-        try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-        except StoreDown as error:
-            raise OperationalError(error.code) from error
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise IntegrityError(type(error).__name__) from error
-        except asyncpg.PostgresError as error:
-            raise DatabaseError(type(error).__name__) from error
-
-    def close(self) -> None:
-        """Tell those who wait that nothing was entered, disconnect, end the thread."""
-        if self._closed:
-            return
-        self.call(self._shut())
-        self._closed = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _shut(self) -> None:
-        self._committer.cancel()
-        await asyncio.gather(self._committer, return_exceptions=True)
-        await self.database.close()
 
 
 class StoreRecorder(AggregateRecorder):
@@ -153,7 +43,7 @@ class StoreRecorder(AggregateRecorder):
         return None
 
     def _insert(self, stored_events: Sequence[StoredEvent], tracking: Tracking | None = None) -> list[int]:
-        events = [_new_event(s) for s in stored_events]
+        events = [new_event_of(s) for s in stored_events]
         _refuse_gaps(events)
         append = Append(events)
         if tracking is not None:
@@ -185,8 +75,8 @@ class StoreRecorder(AggregateRecorder):
             f"select {_COLUMNS} from event where stream = $1 and version > coalesce($2, -1)"
             f" and version <= coalesce($3, 2147483647) order by version {'desc' if desc else 'asc'} limit $4"
         )
-        rows = self.face.call(self.face.database.fetch(sql, _uuid(originator_id), gt, lte, limit))
-        return [StoredEvent(r["stream"], r["version"], r["type"], _state(r)) for r in rows]
+        rows = self.face.call(self.face.database.fetch(sql, uuid_of(originator_id), gt, lte, limit))
+        return [StoredEvent(r["stream"], r["version"], r["type"], state_of(r)) for r in rows]
 
 
 class LogRecorder(StoreRecorder, ApplicationRecorder):
@@ -207,7 +97,7 @@ class LogRecorder(StoreRecorder, ApplicationRecorder):
         )
         first = (start or 0) + (0 if inclusive_of_start else 1)
         rows = self.face.call(self.face.database.fetch(sql, first, stop, list(topics), limit))
-        return [Notification(r["stream"], r["version"], r["type"], _state(r), r["seq"]) for r in rows]
+        return [Notification(r["stream"], r["version"], r["type"], state_of(r), r["seq"]) for r in rows]
 
     def max_notification_id(self) -> int | None:
         """Return the last place of the log, None where it is empty."""
@@ -307,32 +197,6 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
             self._face.close()
 
 
-def _uuid(originator_id: UUID | str) -> UUID:
-    if not isinstance(originator_id, UUID):
-        raise ProgrammingError("originator ids are UUIDs here")
-    return originator_id
-
-
-def _own_id(stream: UUID, version: int) -> UUID:
-    return derived_id("library", stream, version)
-
-
-def _new_event(stored: StoredEvent) -> NewEvent:
-    stream, version = _uuid(stored.originator_id), stored.originator_version
-    if (packed := find_packed(stored.state)) is not None:
-        told = decode(packed[0])
-        partition = partition_of(told.orderkey)
-        at = datetime.fromisoformat(told.recordedat)
-        return NewEvent(
-            UUID(told.id), stream, version, told.type, told.orderkey, partition, at, packed[0], packed[1]
-        )
-    key = str(stream)
-    return NewEvent(
-        _own_id(stream, version), stream, version, stored.topic, key, partition_of(key), datetime.now(UTC),
-        stored.state, b"",
-    )  # fmt: skip
-
-
 def _refuse_gaps(events: Sequence[NewEvent]) -> None:
     """Refuse what `append` doesn't look for inside one command; there it would fail those that commit beside it."""
     ordered = sorted(events, key=lambda e: (e.stream, e.version))
@@ -341,12 +205,6 @@ def _refuse_gaps(events: Sequence[NewEvent]) -> None:
             raise IntegrityError("versions of one stream must follow one another")
     if len({e.id for e in events}) < len(events):
         raise IntegrityError("the same event twice")
-
-
-def _state(row: Any) -> bytes:
-    if row["id"] == _own_id(row["stream"], row["version"]):
-        return bytes(row["envelope"])
-    return pack_state(row["envelope"], row["blocks"])
 
 
 async def _track(rows: Any, tracking: Tracking) -> None:
