@@ -1,6 +1,8 @@
 """What the documents promise is true of this tree: their blocks run, their files exist."""
 
 import asyncio
+import json
+import os
 import re
 import subprocess
 import tempfile
@@ -48,7 +50,19 @@ def test_the_first_command_of_the_readme_tells_the_story_and_ends_well() -> None
         Path(data).chmod(0o755)
         told = make("run", "ONCE=1", f"DATA={data}", "PORT=0")
         assert told.returncode == 0, told.stderr
-        for step in ("一、", "二、", "三、", "四、", "五、"):
+        for step in (
+            "一、",
+            "二、",
+            "三、",
+            "四、",
+            "五、",
+            "六、",
+            "七、",
+            "八、",
+            "九、",
+            "十、",
+            "十二、",
+        ):
             assert step in told.stdout
         assert "Traceback" not in told.stdout + told.stderr
         again = make("run", "ONCE=1", f"DATA={data}", "PORT=0")
@@ -73,6 +87,26 @@ async def test_the_readme_by_hand_works_by_hand() -> None:
         told = await asyncio.to_thread(run, *command, "--url", base)
         assert told.returncode == 0, told.stderr
         assert '"outcome":"accepted"' in told.stdout
+
+
+async def test_the_readmes_export_verifies_and_a_changed_one_does_not() -> None:
+    async with embedded() as running:
+        folder = running.platform.folder
+        (folder / "platform.json").write_text(json.dumps({"pid": os.getpid(), "urls": running.client.urls}))
+        (block,) = [b for b in blocks("README.md") if "export-log" in b]
+        export, verify = (
+            line.replace("/tmp/shouwang-export", str(folder / "export")) for line in block.splitlines()
+        )  # noqa: S108
+        told = await asyncio.to_thread(run, *export.split(), "--data", str(folder))
+        assert told.returncode == 0, told.stderr
+        assert "registry" in told.stdout
+        told = await asyncio.to_thread(run, *verify.split())
+        assert (told.returncode, told.stdout) == (0, "全部成立 · Everything holds\n")
+        lines = (folder / "export" / "registry.jsonl").read_text().splitlines(keepends=True)
+        (folder / "export" / "registry.jsonl").write_text("".join(lines[:9] + lines[10:]))
+        told = await asyncio.to_thread(run, *verify.split(), "--json")
+        assert told.returncode == 7
+        assert [(b["store"], b["seq"]) for b in json.loads(told.stdout)] == [("registry", 10)]
 
 
 @pytest.mark.parametrize("document", ["README.md", "README.zh.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])

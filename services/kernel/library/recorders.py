@@ -155,7 +155,7 @@ class StoreProcessRecorder(PlaceRecorder, LogRecorder, ProcessRecorder):
 
 
 class Factory(InfrastructureFactory[TrackingRecorder]):
-    """What `PERSISTENCE_MODULE=services.kernel.library:Factory` builds; `STORE_URL` names the application's role."""
+    """What `PERSISTENCE_MODULE=services.kernel.library.recorders:Factory` builds; `STORE_URL` names the application's role."""
 
     STORE_URL = "STORE_URL"
     _face: Face | None = None
