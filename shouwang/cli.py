@@ -8,6 +8,7 @@ Exit codes: 0 done · 1 something broke on our side · 2 wrong usage · 3 the pl
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -149,6 +150,56 @@ def replay(
         "重放功能尚未提供,将随审计服务提供。",
         "Replay is not available yet: it comes with the audit service.",
     )
+
+
+@app.command()
+def backup(
+    to: Annotated[
+        Path, typer.Option("--to", help="备份目录,须为空 · Empty folder for the backup", file_okay=False)
+    ],
+    *,
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:
+    """备份整个数据库集群,不含密钥环 · Back the whole cluster up while it runs; the key ring is not in it."""
+    from infra.backup import back_up
+    from infra.postgres import Postgres
+
+    async def work() -> None:
+        await asyncio.to_thread(back_up, Postgres(_folder(data, profile) / "postgres"), to.absolute())
+
+    _guarded(work)
+    typer.echo(f"已备份 · Backed up: {to}")
+
+
+@app.command()
+def restore(
+    backup: Annotated[
+        Path, typer.Option("--from", help="备份目录 · Folder of the backup", file_okay=False, exists=True)
+    ],
+    installation: Annotated[
+        Path,
+        typer.Option(
+            help="取今日的密钥环与密钥文件 · Data folder whose key ring and secrets are used", exists=True
+        ),
+    ],
+    *,
+    data: Annotated[
+        Path, typer.Option("--data", help="新数据目录,须为空 · New, empty data folder", file_okay=False)
+    ],
+) -> None:
+    """从备份恢复到新目录 · Restore a backup into a new data folder, with today's key ring: what was erased stays erased."""
+    from infra.backup import restore as restore_cluster
+
+    async def work() -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        postgres = await restore_cluster(backup.absolute(), data.absolute() / "postgres")
+        await asyncio.to_thread(postgres.stop)
+        for name in ("keys.sqlite", "secrets.json", "audit.key"):
+            shutil.copy2(installation / name, data / name)
+
+    _guarded(work)
+    typer.echo(f"已恢复 · Restored: {data}. shouwang run --data {data}")
 
 
 @app.command("export-log")

@@ -11,6 +11,7 @@ import httpx2
 
 from infra.databases import SERVICES, prepare, urls
 from infra.kafka import Kafka, create_topics
+from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.kernel.bus import TOPICS
 from services.kernel.bus_kafka import KafkaBus
@@ -49,6 +50,7 @@ class Distributed:
         """Prepare databases and topics, start every process, wait until each is ready."""
         secret = secrets_of(self._folder)["database"]
         await prepare(self._postgres.url("postgres"), secret)
+        await refuse_ahead(self._postgres.url)
         await create_topics(self._kafka.bootstrap, TOPICS)
         for name in SERVICES:
             self.processes[name] = self._spawn(name, secret)

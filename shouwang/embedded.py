@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.databases import SERVICES, prepare, urls
+from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.agency.app import Agency
 from services.kernel.bus import Bus
@@ -69,6 +70,7 @@ class Embedded:
         """Prepare databases, build all services, listen."""
         secret = secrets_of(self.folder)["database"]
         await prepare(self._postgres.url("postgres"), secret)
+        await refuse_ahead(self._postgres.url)
         settings = settings_of(self.folder, port=self._port)
         world = self._world or RealWorld()
         self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world)

@@ -15,6 +15,7 @@ from shouwang.demo_ledger import demo_workbook
 from shouwang.story import VILLAGES
 from tests.helpers import embedded
 
+_EXPORT = "/tmp/shouwang-export"  # noqa: S108 - as the README writes it
 ROOT = Path(__file__).parents[2]
 
 
@@ -94,9 +95,7 @@ async def test_the_readmes_export_verifies_and_a_changed_one_does_not() -> None:
         folder = running.platform.folder
         (folder / "platform.json").write_text(json.dumps({"pid": os.getpid(), "urls": running.client.urls}))
         (block,) = [b for b in blocks("README.md") if "export-log" in b]
-        export, verify = (
-            line.replace("/tmp/shouwang-export", str(folder / "export")) for line in block.splitlines()
-        )  # noqa: S108
+        export, verify = (line.replace(_EXPORT, str(folder / "export")) for line in block.splitlines())
         told = await asyncio.to_thread(run, *export.split(), "--data", str(folder))
         assert told.returncode == 0, told.stderr
         assert "registry" in told.stdout
