@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx2
 
-_SETTLE_SECONDS = 60
+_SETTLE_SECONDS = 120
 _LOOK_SECONDS = 0.03
 
 
@@ -63,15 +63,22 @@ class Platform:
         return dict(zip(names, (a.json() for a in answers), strict=True))
 
     async def settled(self) -> dict[str, Any]:
-        """Wait until every consumer has handled all that its sources hold; returns the places."""
+        """Wait until every consumer has handled all that its sources hold; returns the places.
+
+        Raises TimeoutError, naming who is behind or has stopped.
+        """
         before: Any = None
-        async with asyncio.timeout(_SETTLE_SECONDS):
-            while True:
-                places = await self.positions()
-                if not behind(places) and places == before:
-                    return places
-                before = places
-                await asyncio.sleep(_LOOK_SECONDS)
+        places: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while True:
+                    places = await self.positions()
+                    if not behind(places) and places == before:
+                        return places
+                    before = places
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            raise TimeoutError("; ".join(behind(places)[:20])) from None
 
 
 def behind(places: Mapping[str, Any]) -> list[str]:

@@ -94,7 +94,7 @@ class KafkaBus:
         consumer = AIOKafkaConsumer(
             *(topic_of(s) for s in sources), bootstrap_servers=self._bootstrap, group_id=group,
             enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100,
-            partition_assignment_strategy=(RangePartitionAssignor,), session_timeout_ms=15_000,
+            partition_assignment_strategy=(RangePartitionAssignor,), session_timeout_ms=10_000,
             max_partition_fetch_bytes=4 << 20, metadata_max_age_ms=10_000,
         )  # fmt: skip
         try:
