@@ -383,6 +383,23 @@ def test_who_may_know_of_a_child_is_told_to_the_body_concerned_alone(
     assert not concerns(envelope, str(POLICE))
 
 
+def leaks_by_retraction(table: Disclosure) -> list[str]:
+    """Name the classes that a body which may no longer know would be given with a retraction."""
+    event = BY_TYPE[FactCorrected.type]
+    envelope, _ = written(event, CAUSE)
+    places, _ = table.shown(envelope, Role.CORRECTED) or ([], None)
+    return sorted(envelope.blocks[i].data_class for i in places)
+
+
+@pytest.mark.req("PLT-02")
+def test_a_table_whose_retraction_carries_the_value_is_caught() -> None:
+    table = yaml.safe_load(_FILE.read_bytes())
+    table[FactCorrected.type]["corrected"] = {"show": ["idnumber"], "clause": "planted"}
+    planted = Disclosure(yaml.safe_dump(table, allow_unicode=True).encode())
+    assert leaks_by_retraction(planted) == ["idnumber"]
+    assert leaks_by_retraction(disclosure_table()) == []
+
+
 # --- The reporter
 def reporter_leaks(table: Disclosure, envelope: Envelope, roles: Sequence[Role]) -> bool:
     """Tell whether the union of what these roles are shown holds a block about a reporter."""

@@ -1,0 +1,89 @@
+"""How long "what did this body know of this child at T" takes: `python -m bench.as_known [CHILDREN]`.
+
+Peer, in the same run and process: reading the body's whole feed from the same database and filtering it in Python,
+which is what one does without a table by child. Latencies are of whole answers over HTTP, proofs and record included.
+"""
+
+import asyncio
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from services.registry.founding import body_id
+from shouwang.demo_ledger import CLOSING_DATE, demo_workbook
+from shouwang.story import FILE, VILLAGES
+from tests.helpers import Running, embedded
+
+RESULTS = Path(__file__).parent / "results" / "as-known.json"
+ASKED = 100
+
+
+async def _timed(ask: Callable[[str], Awaitable[Any]], children: list[str]) -> dict[str, float]:
+    taken = []
+    for child in children:
+        start = time.perf_counter()
+        await ask(child)
+        taken.append((time.perf_counter() - start) * 1000)
+    cuts = statistics.quantiles(taken, n=100)
+    return {"p50_ms": round(cuts[49], 2), "p95_ms": round(cuts[94], 2), "p99_ms": round(cuts[98], 2)}
+
+
+async def run(rows: int) -> dict[str, Any]:
+    """Import a ledger of so many rows, then ask about a hundred of its children, both ways."""
+    async with embedded() as running:
+        clerk, auditor = await running.sign_in("township-a-clerk"), await running.sign_in("procurator")
+        book, _ = demo_workbook(7, VILLAGES, rows)
+        await clerk.send_file(
+            "registry/imports", book, filename=FILE, closing_date=CLOSING_DATE.isoformat(), rural="verified"
+        )
+        await running.client.settled()
+        found = await running.fetch(
+            "registry", "select stream from event where type like 'registry.child-reg%' limit 100"
+        )
+        children = [str(r["stream"]) for r in found]
+        township = body_id("township-a")
+
+        async def known(child: str) -> Any:
+            return await auditor.ask("audit/known", body=str(township), child=child)
+
+        ours = await _timed(known, children)
+        peer = await _timed(lambda child: _scan(running, township, child), children)
+        events = (await running.fetch("audit", "select sum(size) from log"))[0][0]
+        feed = (await running.fetch("audit", "select count(*) from told where agency = $1", township))[0][0]
+        return {
+            "command": f"python -m bench.as_known {rows}", "python": platform.python_version(), "events": int(events),
+            "feed_rows_of_the_body": feed, "asked": len(children), "audit_known": ours, "peer_scan_of_the_feed": peer,
+            "ratio_p50": round(peer["p50_ms"] / ours["p50_ms"], 2), "ratio_p95": round(peer["p95_ms"] / ours["p95_ms"], 2),
+        }  # fmt: skip
+
+
+async def _scan(running: Running, agency: Any, child: str) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    rows = await running.fetch(
+        "notification",
+        "select f.child, f.clause, f.disclosed_at, h.envelope from feed f join heard h using (event) where f.agency = $1",
+        agency,
+    )
+    return [
+        json.loads(row["envelope"])
+        for row in rows
+        if str(row["child"]) == child and row["disclosed_at"] <= now
+    ]
+
+
+def main() -> None:
+    """Run, print and keep what came out."""
+    found = asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 1000))
+    text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    RESULTS.write_text(text, encoding="utf8")
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
