@@ -54,6 +54,12 @@ Url = Annotated[str | None, typer.Option(help="平台地址 · Where the platfor
 _RURAL = "确认全表农村户籍三项事实已核实 · Attest that rural status was verified for all rows (SY 一)"
 
 
+class View(StrEnum):
+    """What can be replayed."""
+
+    PAGE = "page"
+
+
 class Seed(StrEnum):
     """What an empty platform begins with."""
 
@@ -140,16 +146,28 @@ def import_files(
 
 @app.command()
 def replay(
-    view: Annotated[str, typer.Option(help="视图 · View")] = "",
-    until: Annotated[str, typer.Option(help="时刻 · Moment")] = "",
+    *,
+    child: Annotated[str, typer.Option(help="儿童编号 · Child id")],
+    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    until: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="时刻(北京时间) · Moment, in China"),
+    ],
+    view: Annotated[View, typer.Option(help="视图 · View")] = View.PAGE,
+    data: Data = None,
+    url: Url = None,
 ) -> None:
-    """按时刻重放视图(尚未提供) · Replay a view up to a moment (not available yet)."""
-    del view, until
-    raise _fail(
-        6,
-        "重放功能尚未提供,将随审计服务提供。",
-        "Replay is not available yet: it comes with the audit service.",
-    )
+    """按时刻重放视图 · Replay a view up to a moment: what this body's page of a child was then, as JSON."""
+    from services.kernel.world import CHINA
+    from shouwang.importing import post_of
+
+    async def ask(platform: Any) -> Any:
+        person = await platform.sign_in(await post_of(platform, as_post))
+        return await person.ask(f"agency/children/{child}", until=until.replace(tzinfo=CHINA).isoformat())
+
+    del view  # there is one so far, and any other is refused by name
+    found = _guarded(lambda: _with_platform(data, url, ask))
+    typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
 
 
 @app.command()

@@ -26,7 +26,7 @@ async def import_all(
     as_json: bool,
 ) -> bool:
     """Import files one after the other; returns whether every file could be read."""
-    clerk = await platform.sign_in(await _find_post(platform, post))
+    clerk = await platform.sign_in(await post_of(platform, post))
     whole = True
     for file in files:
         lines = await _import(clerk, file, wanted)
@@ -59,7 +59,7 @@ def _whole(file: Path, reason: str) -> dict[str, Any]:
     return {"file": file.name, "outcome": "refused", "reasons": [reason], "warnings": []}
 
 
-async def _find_post(platform: Platform, post: str) -> UUID:
+async def post_of(platform: Platform, post: str) -> UUID:
     """Find a post by its id, its key in the founding file, or its title."""
     people = await platform.people()
     for person in people:

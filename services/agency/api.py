@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.agency.reading import Looks, Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
@@ -105,9 +105,20 @@ def routes(views: Views, reading: Reading, who: Who) -> APIRouter:
         return await views.search(asker, wanted.name, wanted.number.upper() if wanted.number else None)
 
     @router.get("/children/{child}", summary="儿童档案页 · A child's page")
-    async def page(request: Request, x_purpose: Purpose, child: ChildPath, at_least: AtLeast = None) -> Page:  # noqa: ARG001
+    async def page(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        child: ChildPath,
+        at_least: AtLeast = None,
+        until: Annotated[
+            AwareDatetime | None,
+            Query(
+                description="重放到该时刻的档案页 · The page as it was at this moment; what ended access took away stays away"
+            ),
+        ] = None,
+    ) -> Page:
         asker = who(request)
         await reading.wait_for(at_least)
-        return await views.page(asker, child)
+        return await views.page(asker, child, until)
 
     return router

@@ -99,7 +99,7 @@ async def _write(
         "insert into child (agency, child, file, region, on_file, since, row, blocks) values ($1,$2,$3,$4,$5,$6,$7,$8)"
         " on conflict (agency, child) do update set file = excluded.file, region = excluded.region,"
         " on_file = excluded.on_file, since = excluded.since, row = excluded.row, blocks = excluded.blocks",
-        agency, row.child, row.file, row.region, row.on_file, row.since, _pack(row.open_fields()), pack_refs(row.blocks),
+        agency, row.child, row.file, row.region, row.on_file, row.since, pack_open(row), pack_refs(row.blocks),
     )  # fmt: skip
     await rows.executemany(
         "insert into task (agency, child, kind, ref, since, due, missed) values ($1, $2, $3, $4, $5, $6, $7)",
@@ -109,6 +109,11 @@ async def _write(
         "insert into token (agency, token, child) values ($1, $2, $3)",
         [(agency, token, row.child) for token in sorted(tokens)],
     )
+
+
+def pack_open(row: Row) -> bytes:
+    """Write a row's open fields into one column."""
+    return _pack(row.open_fields())
 
 
 def pack_refs(blocks: Sequence[BlockRef]) -> bytes:

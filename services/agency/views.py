@@ -1,6 +1,7 @@
 """The questions that agencies ask: worklist, ledger, search, a child's page. Each look is recorded before it returns."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from pydantic import BaseModel, Field
 from schemas.catalogue import EVENTS
 from schemas.envelope import decode
 from schemas.platform import FactCorrected
-from services.agency.page import Entry, in_order
+from services.agency.page import Entry, fold, in_order
+from services.agency.projector import pack_open, pack_refs
 from services.agency.reading import Reading
 from services.agency.tokens import SearchTokens
 from services.kernel.auth import Principal
@@ -233,8 +235,11 @@ class Views:
         await self._reading.record(who, "search", found, {c for _, classes in facts for c in classes})
         return [summary(row, fields) for row, (fields, _) in zip(found.values(), facts, strict=True)]
 
-    async def page(self, who: Principal, child: UUID) -> Page:
-        """Return a child's page; an id identified with a file leads to the file. Raises NotFound."""
+    async def page(self, who: Principal, child: UUID, until: datetime | None = None) -> Page:
+        """Return a child's page; an id identified with a file leads to the file. Raises NotFound.
+
+        With `until` it is the page as it was at that moment: the fold of what the body had been told by then (PLT-03).
+        """
         agency = who.body.id
         async with self._reading.rows_of(agency) as rows:
             found = await rows.fetch(
@@ -251,9 +256,12 @@ class Views:
             )
             entries = await rows.fetch(
                 "select event, role, clause, recorded_at, source, source_seq, disclosed_at::text, envelope, blocks"
-                " from entry where child = any($1::uuid[])",
-                ids,
-            )
+                " from entry where child = any($1::uuid[]) and ($2::timestamptz is null or disclosed_at <= $2)",
+                ids, until,
+            )  # fmt: skip
+        if until is not None:
+            found, tasks = _as_of(agency, ids, [Entry(*row) for row in entries])
+            ids = [r["child"] for r in found]
         if not found:
             await self._reading.record(who, "page", [child], [])
             raise NotFound
@@ -324,6 +332,26 @@ class Views:
                 )
             )  # fmt: skip
         return told
+
+
+def _as_of(agency: UUID, ids: Sequence[UUID], entries: list[Entry]) -> tuple[list[Any], list[Any]]:
+    """Return (rows, tasks) as the view would have held them when these entries were all that the body had been told."""
+    mine: dict[UUID, list[Entry]] = {}
+    for entry in entries:
+        mine.setdefault(UUID(decode(entry.envelope).subject), []).append(entry)
+    folded = [fold(agency, child, mine[child])[0] for child in ids if child in mine]
+    rows: list[Any] = [
+        {
+            "child": row.child, "file": row.file, "region": row.region, "on_file": row.on_file,
+            "row": pack_open(row), "blocks": pack_refs(row.blocks),
+        }
+        for row in folded
+    ]  # fmt: skip
+    tasks: list[Any] = [
+        {"kind": kind, "ref": ref, "child": row.child, "blocks": pack_refs(row.blocks), **task._asdict()}
+        for row in folded for (kind, ref), task in sorted(row.tasks.items())
+    ]  # fmt: skip
+    return rows, tasks
 
 
 def _corrected(

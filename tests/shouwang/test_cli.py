@@ -127,9 +127,14 @@ def test_a_folder_that_can_not_be_written_stops_the_start_with_its_name(data: Pa
 
 def test_wrong_usage_and_what_is_not_there_yet_are_said_plainly(data: Path) -> None:
     assert shouwang("run", "--profile", "cloud").returncode == 2
-    told = shouwang("replay", "--view", "child-page", "--until", "2026-05-03T14:05")
-    assert told.returncode == 6
-    assert "尚未提供" in told.stderr
+    asked = ("--until", "2026-05-03T14:05", "--child", "x", "--as", "township-a-clerk", "--data", data)
+    assert shouwang("replay", "--view", "worklist", *asked).returncode == 2
+    assert shouwang("replay", "--view", "page", *asked).returncode == 4
+    export = data / "export"
+    export.mkdir(parents=True)
+    told = shouwang("verify", export, "--key", "shouwang/audit+00000000+AA==")
+    assert told.returncode == 7
+    assert "签名不成立" in told.stdout
     assert shouwang("stop", "--data", data).returncode == 4
 
 
