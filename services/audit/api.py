@@ -141,33 +141,25 @@ class Auditing:
         told = await self._told.told(body, ids, until)
         acknowledged = await self._told.acknowledged(body, ids, until)
         looks = await self._looks.looks(body, ids, until)
+        proofs = await self._proofs([*told, *acknowledged], heads)
         return Known(
-            until=stamp(until), ids=ids, told=[await self._item(row, heads, told=True) for row in told],
-            acknowledged=[await self._item(row, heads, told=False) for row in acknowledged],
+            until=stamp(until), ids=ids, told=[_item(row, proofs, told=True) for row in told],
+            acknowledged=[_item(row, proofs, told=False) for row in acknowledged],
             read=[Read.model_validate(look) for look in looks], checkpoint=note,
         )  # fmt: skip
 
-    async def _item(self, row: Any, heads: dict[str, Head], *, told: bool) -> Item:
-        envelope = decode(row["envelope"])
-        zh, en = EVENTS[envelope.type].title
-        feed = {
-            "disclosed_at": stamp(row["disclosed_at"]), "role": row["role"], "clause": row["clause"],
-            "classes": row["classes"], "withheld": row["withheld"],
-        } if told else {}  # fmt: skip
-        proof = await self._proof(row["store"], row["place"], heads.get(row["store"]), row["envelope"])
-        return Item(
-            event=row["event"], type=envelope.type, zh=zh, en=en, child=envelope.subject, happened_at=envelope.time,
-            recorded_at=envelope.recordedat, proof=proof, **feed,
-        )  # fmt: skip
-
-    async def _proof(self, store: str, seq: int, head: Head | None, envelope: bytes) -> Proof | None:
-        if head is None or seq > head.size:
-            return None
-        hashes = await self._logs.inclusion(store, seq, head.size)
-        return Proof(
-            store=store, index=seq - 1, size=head.size, root=head.root.hex(), leaf=leaf_hash(envelope).hex(),
-            hashes=[h.hex() for h in hashes],
-        )  # fmt: skip
+    async def _proofs(self, rows: Sequence[Any], heads: dict[str, Head]) -> dict[UUID, Proof]:
+        """Return the proof of each event that the logs hold without a gap, with one question a log."""
+        proofs: dict[UUID, Proof] = {}
+        for store, head in heads.items():
+            mine = {row["place"]: row for row in rows if row["store"] == store and row["place"] <= head.size}
+            found = await self._logs.inclusions(store, list(mine), head.size)
+            for seq, row in mine.items():
+                proofs[row["event"]] = Proof(
+                    store=store, index=seq - 1, size=head.size, root=head.root.hex(),
+                    leaf=leaf_hash(row["envelope"]).hex(), hashes=[h.hex() for h in found[seq]],
+                )  # fmt: skip
+        return proofs
 
     async def recipients(self, who: Principal, event: UUID) -> list[Recipient]:
         """Return everybody who was told of an event, in order of telling."""
@@ -207,6 +199,19 @@ class Auditing:
             )  # fmt: skip
         except Exception as error:
             raise RecordingDown from error
+
+
+def _item(row: Any, proofs: dict[UUID, Proof], *, told: bool) -> Item:
+    envelope = decode(row["envelope"])
+    zh, en = EVENTS[envelope.type].title
+    feed = {
+        "disclosed_at": stamp(row["disclosed_at"]), "role": row["role"], "clause": row["clause"],
+        "classes": row["classes"], "withheld": row["withheld"],
+    } if told else {}  # fmt: skip
+    return Item(
+        event=row["event"], type=envelope.type, zh=zh, en=en, child=envelope.subject, happened_at=envelope.time,
+        recorded_at=envelope.recordedat, proof=proofs.get(row["event"]), **feed,
+    )  # fmt: skip
 
 
 def routes(auditing: Auditing, who: Who) -> APIRouter:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from schemas.envelope import decode
+from schemas.envelope import Envelope, decode
+from schemas.registry import ChildIdentified
 from services.audit import merkle
 from services.kernel.bus import REFERENCE, Record
 from services.kernel.database import Connection, Database
@@ -35,9 +36,12 @@ class Logs:
         """Keep these events and grow the trees as far as no event is missing. Reference events are the registry's."""
         decoded = [(("registry" if r.source == REFERENCE else r.source), r, decode(r.value)) for r in records]
         await rows.executemany(
-            "insert into leaf (store, seq, event, subject, type, recorded_at, envelope)"
-            " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-            [(s, r.seq, UUID(e.id), e.subject, e.type, e.recordedat, r.value) for s, r, e in decoded],
+            "insert into leaf (store, seq, event, subject, type, file, recorded_at, envelope)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+            [
+                (s, r.seq, UUID(e.id), e.subject, e.type, _file(e), e.recordedat, r.value)
+                for s, r, e in decoded
+            ],
         )
         for store, incarnation in {s: r.store for s, r, _ in decoded}.items():
             await rows.execute(
@@ -91,9 +95,11 @@ class Logs:
         """Return the root of the first `size` leaves. Raises KeyError where there are not so many."""
         return await self._with_nodes(store, lambda nodes: merkle.root(size, nodes))
 
-    async def inclusion(self, store: str, seq: int, size: int) -> list[bytes]:
-        """Return the proof that event `seq` is among the first `size`. Raises ValueError, KeyError."""
-        return await self._with_nodes(store, lambda nodes: merkle.inclusion(seq - 1, size, nodes))
+    async def inclusions(self, store: str, seqs: Sequence[int], size: int) -> dict[int, list[bytes]]:
+        """Return, by seq, the proofs that these events are among the first `size`. Raises ValueError, KeyError."""
+        return await self._with_nodes(
+            store, lambda nodes: {seq: merkle.inclusion(seq - 1, size, nodes) for seq in seqs}
+        )
 
     async def consistency(self, store: str, old: int, new: int) -> list[bytes]:
         """Return the proof that the log of `old` events is the beginning of that of `new`. Raises ValueError, KeyError."""
@@ -110,6 +116,10 @@ class Logs:
         work(ask)
         found = await _nodes(self._database, store, wanted)
         return work(found.__getitem__)
+
+
+def _file(envelope: Envelope) -> str | None:
+    return envelope.data["file"] if envelope.type == ChildIdentified.type else None
 
 
 async def _nodes(

@@ -65,12 +65,13 @@ class Told:
     async def ids_of(self, child: UUID) -> list[UUID]:
         """Return the ids under which a child is known: its file's, and those identified with it."""
         found = await self._database.fetch(
-            "select subject, convert_from(envelope, 'UTF8')::jsonb->'data'->>'file' as file from leaf where type = $1",
+            "select file from leaf where subject = $1 and type = $2 and file is not null",
+            str(child),
             ChildIdentified.type,
         )
-        files = {UUID(r["subject"]): UUID(r["file"]) for r in found}
-        file = files.get(child, child)
-        return [file, *sorted(alias for alias, of in files.items() if of == file)]
+        file = found[0]["file"] if found else str(child)
+        aliases = await self._database.fetch("select subject from leaf where file = $1", file)
+        return [UUID(file), *sorted(UUID(row["subject"]) for row in aliases)]
 
 
 def _row(record: Record) -> tuple[Any, ...]:

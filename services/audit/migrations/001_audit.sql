@@ -5,12 +5,15 @@ create table leaf (
   event uuid not null,
   subject text not null,
   type text not null,
+  file text,              -- of an identification: the file that the subject is an alias of
   recorded_at text not null,
   envelope bytea not null,
   primary key (store, seq)
 );
 create unique index leaf_by_event on leaf (event);
 create index leaf_by_subject on leaf (subject, type);
+
+create index leaf_by_file on leaf (file) where file is not null;
 
 -- The tree covers the contiguous beginning of a store's log; what lies beyond a gap waits.
 create table log (store text primary key, incarnation uuid not null, size bigint not null);
