@@ -9,6 +9,7 @@ import asyncpg
 from infra.databases import urls
 from infra.postgres import Postgres
 from services.audit.log import STORES
+from services.audit.note import read_note
 from services.audit.verify import KEY, NOTE, Row, write_row
 from services.kernel.recording import stamp
 from services.registry.founding import post_id
@@ -28,18 +29,25 @@ async def export_log(data: Path, platform: Platform, auditor: str, to: Path) -> 
     signed = await (await platform.sign_in(post_id(auditor))).ask("audit/checkpoint")
     (to / NOTE).write_text(signed["note"], encoding="utf8")
     (to / KEY).write_text(signed["key"] + "\n", encoding="utf8")
-    return {store: await _export(data, store, to) for store in STORES}
+    _, heads = read_note(signed["note"], signed["key"])
+    return {
+        store: await _export(data, store, to, heads[store].size if store in heads else 0) for store in STORES
+    }
 
 
-async def _export(data: Path, store: str, to: Path) -> int:
+async def _export(data: Path, store: str, to: Path, size: int) -> int:
     secret, postgres = secrets_of(data)["database"], Postgres(data / "postgres")
     count = 0
     with (to / f"{store}.jsonl").open("wb") as out:
         async for found in _pages(urls(store, postgres.url, secret)["app"], _EVENTS, None):
+            if found["seq"] > size:
+                break
             count += 1
             out.write(write_row(_row(found)))
     with (to / f"{store}.leaves").open("wb") as out:
         async for found in _pages(urls("audit", postgres.url, secret)["app"], _LEAVES, store):
+            if found["seq"] > size:
+                break
             out.write(found["hash"])
     return count
 

@@ -133,7 +133,7 @@ async def serve(name: str, founding: Path | None) -> None:
     connections = {"owner": settings.owner_url, "app": settings.database_url}
     if settings.projector_url:
         connections["projector"] = settings.projector_url
-    bus = KafkaBus(settings.kafka)
+    bus = KafkaBus(settings.kafka, settings.instance)
     service = await open_service(name, settings, connections, bus, founding=founding)
     serving = Serving({name: service}, settings.host, settings.port)
     await serving.start()

@@ -83,7 +83,7 @@ class Logs:
         """Return, by store, up to a hundred seqs that lie below the highest one heard and never came."""
         found = await self._database.fetch(
             "select l.store, s.seq from log l, lateral (select max(seq) as top from leaf where store = l.store) t,"
-            " lateral generate_series(l.size + 1, least(t.top, l.size + 100)) s (seq)"
+            " lateral generate_series(l.size + 1, least(coalesce(t.top, 0), l.size + 100)) s (seq)"
             " where not exists (select from leaf where store = l.store and leaf.seq = s.seq)"
         )
         by_store: dict[str, list[int]] = {}

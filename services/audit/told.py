@@ -10,6 +10,7 @@ from schemas.notification import NotificationAcknowledged
 from schemas.registry import ChildIdentified
 from services.kernel.bus import Record
 from services.kernel.database import Connection, Database
+from services.kernel.errors import NotYet
 from services.kernel.sealing import unpack
 
 _HIDDEN = "reporter"
@@ -39,12 +40,18 @@ class Told:
         )
 
     async def told(self, agency: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
-        """Return what a body had been told about these children up to a moment, in order of telling."""
-        return await self._database.fetch(
-            "select t.*, l.store, l.seq as place, l.envelope from told t join leaf l using (event)"
+        """Return what a body had been told about these children up to a moment, in order of telling.
+
+        Raises NotYet where the log has not heard of an event that the feed has: nothing is left out in silence.
+        """
+        found = await self._database.fetch(
+            "select t.*, l.store, l.seq as place, l.envelope from told t left join leaf l using (event)"
             " where t.agency = $1 and t.child = any($2::uuid[]) and t.disclosed_at <= $3 order by t.seq",
             agency, list(children), until,
         )  # fmt: skip
+        if any(row["envelope"] is None for row in found):
+            raise NotYet
+        return found
 
     async def acknowledged(self, agency: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
         """Return the acknowledgements that a body had given."""
@@ -78,7 +85,7 @@ def _row(record: Record) -> tuple[Any, ...]:
     told, envelope = record.headers, decode(record.value)
     bodies = unpack(record.blocks)
     names = [b.data_class for b in envelope.blocks]
-    shown = {name for name, body in zip(names, bodies, strict=True) if body is not None}
+    shown = {name for name, body in zip(names, bodies, strict=True) if body is not None} - {_HIDDEN}
     return (
         record.seq, UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
         sorted(shown), sorted(set(names) - shown - {_HIDDEN}), told["disclosed_at"],

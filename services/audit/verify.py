@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from schemas.envelope import Envelope, decode
+from schemas.envelope import decode
 from services.audit import merkle
 from services.audit.note import Line, NoteBroken, read_note
 from services.kernel.sealing import unpack
@@ -51,9 +52,12 @@ def verify_folder(folder: Path, public: str) -> list[Broken]:
     except (NoteBroken, OSError, UnicodeDecodeError):
         return [Broken("*", None, None, "检查点签名不成立 · the checkpoint's signature does not hold")]
     found = []
-    for store, line in sorted(signed.items()):
+    for store in sorted({*signed, *(file.stem for file in folder.glob("*.jsonl"))}):
+        line = signed.get(store, _unsigned(store))
         broken = verify_store(line, _rows(folder / f"{store}.jsonl"), _leaves(folder / f"{store}.leaves"))
         found += [broken] if broken else []
+    if not signed:
+        found.append(Broken("*", None, None, "检查点未签任何日志 · the checkpoint signs no log"))
     return found
 
 
@@ -64,7 +68,7 @@ def verify_store(
     hashes: list[bytes] = []
     for place, row in enumerate(rows, 1):
         if place > line.size:
-            break
+            return Broken(line.store, place, None, "未经签名 · beyond what was signed")
         if isinstance(row, str):
             return Broken(line.store, place, None, row)
         why = _row(row, place) or (
@@ -81,6 +85,11 @@ def verify_store(
     return None
 
 
+def _unsigned(store: str) -> Line:
+    """Return the line of a log that the checkpoint doesn't name: it may hold nothing."""
+    return Line(store, UUID(int=0), 0, merkle.EMPTY)
+
+
 def _never(_: merkle.Place) -> bytes:
     raise AssertionError
 
@@ -93,7 +102,8 @@ def _row(row: Row, place: int) -> str | None:
         return "叶哈希不符 · the bytes are not those that were hashed"
     try:
         envelope = decode(row.envelope)
-    except msgspec.DecodeError:
+        described = [b.sha256 for b in envelope.blocks]
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return "信封无法读取 · the envelope can't be read"
     told: Mapping[str, Any] = {
         "id": envelope.id, "type": envelope.type, "orderkey": envelope.orderkey, "stream": envelope.stream,
@@ -103,15 +113,14 @@ def _row(row: Row, place: int) -> str | None:
     wrong = [name for name, value in told.items() if getattr(row, name) != value]
     if wrong:
         return f"列与信封不符 · columns differ from the envelope: {', '.join(wrong)}"
-    return _blocks(envelope, row.blocks)
+    return _blocks(described, row.blocks)
 
 
-def _blocks(envelope: Envelope, packed: bytes) -> str | None:
+def _blocks(described: list[str], packed: bytes) -> str | None:
     try:
         bodies = unpack(packed)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return "密封块无法读取 · the blocks can't be read"
-    described = [b.sha256 for b in envelope.blocks]
     found = [hashlib.sha256(b).hexdigest() if b is not None else None for b in bodies]
     canonical = msgspec.msgpack.encode(bodies) == packed or (not bodies and not packed)
     return (
@@ -125,7 +134,7 @@ def _rows(file: Path) -> Iterator[Row | str]:
             for text in lines:
                 try:
                     yield msgspec.json.decode(text, type=Row)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     yield "行无法读取 · the line can't be read"
     except OSError:
         return

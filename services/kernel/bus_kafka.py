@@ -34,9 +34,14 @@ def _record(source: str, message: Any) -> Record:
 class KafkaBus:
     """A broker behind `bootstrap`. Topics are made by infra beforehand."""
 
-    def __init__(self, bootstrap: str) -> None:
-        """Connect when first used."""
+    def __init__(self, bootstrap: str, instance: str = "1") -> None:
+        """Connect when first used. `instance` tells processes of the same service apart.
+
+        Members are static (KIP-345): a process that starts again takes the place of the one that died at once, also
+        where that one died while it joined, which the broker else waits out for five minutes.
+        """
         self._bootstrap = bootstrap
+        self._instance = instance
         self._producer: Any = None
 
     async def identity(self) -> str:
@@ -93,7 +98,8 @@ class KafkaBus:
         """Join the group; range assignment gives one member the same partitions of all topics."""
         consumer = AIOKafkaConsumer(
             *(topic_of(s) for s in sources), bootstrap_servers=self._bootstrap, group_id=group,
-            enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100,
+            group_instance_id=f"{group}-{self._instance}", enable_auto_commit=False,
+            auto_offset_reset="earliest", fetch_max_wait_ms=100,
             partition_assignment_strategy=(RangePartitionAssignor,), session_timeout_ms=10_000,
             max_partition_fetch_bytes=4 << 20, metadata_max_age_ms=10_000,
         )  # fmt: skip

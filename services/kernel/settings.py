@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     projector_url: str = ""
     """The agency service's second connection: writes rows of all agencies; readers don't get it."""
     kafka: str = "127.0.0.1:9092"
+    instance: str = "1"
+    """Tells processes of the same service apart: each needs its own, and keeps it when it starts again."""
     key_ring: Path = Path("keys.sqlite")
     key_passphrase: str = DEFAULT_SECRET
     token_secret: str = DEFAULT_SECRET

@@ -188,3 +188,27 @@ async def test_a_verifier_that_skips_a_gap_would_be_caught(monkeypatch: pytest.M
     broken = verified([*rows[:4], *rows[5:]], rows)
     assert broken is not None, "the audit log's own leaves and the signed size stand behind the count"
     assert replace(broken, why="") == Broken("registry", 5, rows[5].id, "")
+
+
+async def test_what_the_checkpoint_does_not_sign_is_never_said_to_hold(
+    tmp_path: Path, signer: Signer
+) -> None:
+    rows = await rows_of(12)
+    folder = export(tmp_path / "export", rows, signer)
+    (folder / "registry.jsonl").write_bytes(b"".join(map(write_row, [*rows, replace_seq(rows[0], 13)])))
+    assert [(b.store, b.seq) for b in verify_folder(folder, signer.public)] == [("registry", 13)]
+    (folder / "registry.jsonl").write_bytes(b"".join(map(write_row, rows)))
+    (folder / "reporting.jsonl").write_bytes(b"\xff\xfe garbage\n")
+    assert [b.store for b in verify_folder(folder, signer.public)] == ["reporting"]
+    (folder / NOTE).write_text(signer.sign("2026-11-24T00:00:00Z", []), encoding="utf8")
+    assert {b.store for b in verify_folder(folder, signer.public)} == {"*", "registry", "reporting"}
+
+
+async def test_a_file_with_flipped_bits_is_never_a_crash(tmp_path: Path, signer: Signer) -> None:
+    folder = export(tmp_path / "export", await rows_of(3), signer)
+    raw, dice = (folder / "registry.jsonl").read_bytes(), random.Random(4)
+    for _ in range(300):
+        flipped = bytearray(raw)
+        flipped[dice.randrange(len(raw))] ^= 1 << 7
+        (folder / "registry.jsonl").write_bytes(flipped)
+        assert verify_folder(folder, signer.public) != []
