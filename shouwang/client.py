@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx2
 
-_SETTLE_SECONDS = 120
+_SETTLE_SECONDS = 300
 _LOOK_SECONDS = 0.03
 
 
