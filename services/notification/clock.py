@@ -10,8 +10,8 @@ from services.kernel.reactions import Reactions, Task
 from services.kernel.reference import Reference
 from services.kernel.telemetry import log
 from services.kernel.world import World
-from services.notification import duties
 from services.notification.duty import DUTY, ReachDue
+from services.notification.known import keep_duties
 
 _LOOK_SECONDS = 0.5
 _MOST = 100
@@ -56,8 +56,7 @@ class Clock:
         command = ReachDue(duty=duty, superior=superior)
         async with self._database.transaction() as rows:
             made = await self._reactions.act(rows, Task("clock", DUTY, duty, command))
-            for _, event in made:
-                await duties.keep(rows, decode(event.envelope))
+            await keep_duties(rows, [decode(event.envelope) for _, event in made])
             if not made:
                 await rows.execute(
                     "update duty set runs_out = null where duty = $1 and version = $2", duty, version

@@ -1,9 +1,8 @@
 """What notification does when it hears of others: bodies gain and lose roles, notices go out, duties open and are met."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from schemas.assessment import PlacementMade
@@ -18,6 +17,7 @@ from services.kernel.reactions import Task
 from services.notification import access, duty, notice
 from services.notification.access import ACCESS, GrantAccess, Reside
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty, RestartDuty
+from services.notification.known import Known
 from services.notification.notice import NOTICE, ForwardNotice, SendNotice
 
 _BY_RESIDENCE = {
@@ -27,28 +27,6 @@ _BY_RESIDENCE = {
     BodyKind.POLICE_STATION: Role.AREA_POLICE,
 }
 _BY_REPORT = (BodyKind.POLICE_STATION, BodyKind.POLICE)
-
-
-class KnownDuty(NamedTuple):
-    """A duty about a child: what it is about, the event from which it runs, who owes it, and whether it was met."""
-
-    about: UUID
-    cause: UUID
-    owed_by: UUID
-    met: bool
-
-
-@dataclass(frozen=True)
-class Known:
-    """What notification has kept of a child: who took it over from whom, and the duties about it."""
-
-    moved: dict[UUID, UUID] = field(default_factory=dict)
-    """A township that handed the child over → the one that is responsible now."""
-    duties: dict[UUID, KnownDuty] = field(default_factory=dict)
-
-    def now(self, body: UUID) -> UUID:
-        """Return who stands in a body's place for this child today."""
-        return self.moved.get(body, body)
 
 
 @dataclass(frozen=True)

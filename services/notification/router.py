@@ -1,33 +1,37 @@
 """The router: reacts to what it hears, then tells it to each body that may know, with the blocks that its role is shown.
 
 One consumer does both, in one transaction: when a transfer has been heard, the roles have moved already, and nothing
-that comes later can go to the wrong township.
+that comes later can go to the wrong township. A batch is taken in waves, the next event of each child: a child's events
+are heard one after the other, and a wave is read and written at once.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
 from schemas.catalogue import EVENTS
 from schemas.envelope import Envelope, decode
-from schemas.notification import AccessEnded, AccessGranted, Role
+from schemas.notification import AccessGranted, Role
 from schemas.platform import FactCorrected
-from schemas.registry import ChildRecordTransferred
-from services.kernel.bus import REFERENCE, Record
+from services.kernel.bus import Record
 from services.kernel.database import Connection
-from services.kernel.reactions import Reactions
+from services.kernel.reactions import Asked, Reactions, Seen
 from services.kernel.store import NewEvent
 from services.kernel.world import World
-from services.notification import duties
 from services.notification.access import ACCESS
 from services.notification.disclosure import Disclosure, concerns
 from services.notification.duty import DUTY
+from services.notification.known import Known, keep, keep_duties, load
 from services.notification.reactions import Rules
 
 OWN = "notification"
 _NOBODY = UUID(int=0)
 """What a feed row says was its grant where none was needed: the author, a party, who must be told of a correction."""
+_QUIET = {event.type for decider in (ACCESS, DUTY) for event in decider.events}
+"""Events of our own that ask for nothing: they come back by the bus in great number."""
 
 
 class Heard(NamedTuple):
@@ -39,6 +43,16 @@ class Heard(NamedTuple):
     envelope: Envelope
     raw: bytes
     blocks: bytes
+
+    @property
+    def id(self) -> UUID:
+        """The event's id."""
+        return UUID(self.envelope.id)
+
+    @property
+    def child(self) -> UUID:
+        """Whom it is about."""
+        return UUID(self.envelope.subject)
 
 
 class Shown(NamedTuple):
@@ -55,10 +69,15 @@ class Shown(NamedTuple):
     pairs: list[tuple[str, str]]
 
 
-_QUIET = {event.type for decider in (ACCESS, DUTY) for event in decider.events}
-"""Events of our own that ask for nothing: they come back by the bus in great number."""
-Held = dict[tuple[UUID, Role], UUID]
-"""(agency, role) → the event that granted it."""
+@dataclass
+class _Turn:
+    """One batch: its rows, what is known of its children, what hasn't had its turn yet, and what is to be told."""
+
+    rows: Connection
+    known: Mapping[UUID, Known]
+    ahead: set[UUID]
+    """Events kept for the first time: they are told when their turn comes, and are no history before it."""
+    shown: list[Shown] = field(default_factory=list)
 
 
 class Router:
@@ -72,55 +91,85 @@ class Router:
         self._rules = rules
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
-        """Hear these records, in order. A grant appends the permitted history first (back-fill)."""
-        for record in records:
-            if record.source != REFERENCE:
-                await self._hear(rows, record)
+        """Hear these records, in order for each child. A grant appends the permitted history first (back-fill)."""
+        seen = Seen()
+        batch = [
+            (Heard(r.source, r.seq, r.partition, decode(r.value), r.value, r.blocks), seen.hear(r))
+            for r in records
+        ]
+        known = await load(rows, {heard.child for heard, _ in batch})
+        before = deepcopy(known)
+        turn = _Turn(rows, known, await _remember(rows, [heard for heard, _ in batch]))
+        await keep_duties(rows, [h.envelope for h, _ in batch if h.source == OWN and h.id in turn.ahead])
+        for wave in _waves(batch):
+            await self._hear(turn, wave)
+        changed = {c: k for c, k in known.items() if (k.moved, k.held) != (before[c].moved, before[c].held)}
+        if changed:
+            await keep(rows, changed)
+        await self._feed(rows, turn.shown)
 
-    async def _hear(self, rows: Connection, record: Record) -> None:
-        envelope = decode(record.value)
-        child = UUID(envelope.subject)
-        news = [Heard(record.source, record.seq, record.partition, envelope, record.value, record.blocks)]
-        fresh = [h for h in news if await _remember(rows, h)]
-        if record.source == OWN:
-            await duties.keep(rows, envelope)
-        if envelope.type not in _QUIET:
-            for made in await self._react(rows, record, envelope, child):
-                fresh += [made] if await _remember(rows, made) else []
-        if fresh:
-            await self._route(rows, child, fresh)
+    async def _hear(self, turn: _Turn, wave: Sequence[tuple[Heard, Mapping[str, int]]]) -> None:
+        """React to an event of each child, then tell them; what the reactions made comes again by the bus, known then."""
+        made = await self._react(turn, wave)
+        fresh = await _remember(turn.rows, [own for owns in made.values() for own in owns])
+        news = {
+            h.id: [*([h] if h.id in turn.ahead else []), *(o for o in made[h.id] if o.id in fresh)]
+            for h, _ in wave
+        }
+        turn.ahead -= news.keys()
+        history = await self._history(turn, [h for told in news.values() for h in told])
+        for heard, _ in wave:
+            for told in news[heard.id]:
+                await self._route(turn, told, history.get(heard.child, ()))
 
-    async def _react(self, rows: Connection, record: Record, envelope: Envelope, child: UUID) -> list[Heard]:
-        if envelope.type == ChildRecordTransferred.type:
-            await duties.move(rows, child, UUID(envelope.data["sender"]), UUID(envelope.data["receiver"]))
-        known = await duties.known_of(rows, child)
-        made: list[Heard] = []
-        for task in self._rules.tasks(envelope, known):
-            for seq, event in await self._reactions.carry_out(rows, envelope, record, task):
-                made.append(_own(seq, event))
-                await duties.keep(rows, made[-1].envelope)
+    async def _react(
+        self, turn: _Turn, wave: Sequence[tuple[Heard, Mapping[str, int]]]
+    ) -> dict[UUID, list[Heard]]:
+        asked: list[Asked] = []
+        for heard, seen in wave:
+            known = turn.known[heard.child]
+            known.hear(heard.envelope)
+            if heard.envelope.type not in _QUIET:
+                asked += [
+                    Asked(task, heard.envelope, seen) for task in self._rules.tasks(heard.envelope, known)
+                ]
+        made: dict[UUID, list[Heard]] = {heard.id: [] for heard, _ in wave}
+        if asked:
+            for each, appended in zip(asked, await self._reactions.carry_out(turn.rows, asked), strict=True):
+                made[UUID(each.heard.id)] += [_own(seq, event) for seq, event in appended]
+            owns = [own for owns in made.values() for own in owns]
+            for own in owns:
+                turn.known[own.child].hear(own.envelope)
+            await keep_duties(turn.rows, [own.envelope for own in owns])
         return made
 
-    async def _route(self, rows: Connection, child: UUID, news: list[Heard]) -> None:
-        """Tell each event, once: what the reactions made comes again by the bus, and is known then."""
-        before = await _grants(rows, child)
-        held = dict(before)
-        shown: list[Shown] = []
-        for heard in news:
-            envelope = heard.envelope
-            if envelope.type == AccessGranted.type:
-                agency, role = UUID(envelope.data["agency"]), Role(envelope.data["role"])
-                held[agency, role] = UUID(envelope.id)
-                for past in await _history(rows, child):
-                    shown += self._show(past, agency, role, held[agency, role])
-            shown += await self._tell(rows, heard, held)
-            if envelope.type == AccessEnded.type:
-                held.pop((UUID(envelope.data["agency"]), Role(envelope.data["role"])), None)
-        if held != before:
-            await _keep_grants(rows, child, held)
-        await self._feed(rows, shown)
+    async def _history(self, turn: _Turn, news: Sequence[Heard]) -> dict[UUID, list[Heard]]:
+        """Return all that was heard of children of whom a role is granted; what is told twice is dropped later."""
+        children = {h.child for h in news if h.envelope.type == AccessGranted.type}
+        history: dict[UUID, list[Heard]] = {child: [] for child in children}
+        if children:
+            for row in await turn.rows.fetch(
+                "select source, seq, partition, envelope, blocks from heard where child = any($1::uuid[])"
+                " order by recorded_at, source, seq",
+                list(children),
+            ):
+                past = Heard(
+                    row["source"], row["seq"], row["partition"], decode(row["envelope"]), row["envelope"], row["blocks"]
+                )  # fmt: skip
+                if past.id not in turn.ahead:
+                    history[past.child].append(past)
+        return history
 
-    async def _tell(self, rows: Connection, heard: Heard, held: Held) -> list[Shown]:
+    async def _route(self, turn: _Turn, heard: Heard, history: Sequence[Heard]) -> None:
+        known = turn.known[heard.child]
+        if given := known.grant(heard.envelope):
+            agency, role = UUID(heard.envelope.data["agency"]), Role(heard.envelope.data["role"])
+            for past in history:
+                turn.shown += self._show(past, agency, role, given)
+        turn.shown += await self._tell(turn, heard, known)
+        known.end(heard.envelope)
+
+    async def _tell(self, turn: _Turn, heard: Heard, known: Known) -> list[Shown]:
         envelope = heard.envelope
         shown: list[Shown] = []
         if envelope.onbehalfof is not None:
@@ -128,16 +177,18 @@ class Router:
         for party in EVENTS[envelope.type].parties:
             if body := envelope.data.get(party):
                 shown += self._show(heard, UUID(body), Role.PARTY, _NOBODY)
-        for (agency, role), given in sorted(held.items()):
+        for (agency, role), given in sorted(known.held.items()):
             shown += self._show(heard, agency, role, given)
         if envelope.type == FactCorrected.type:
-            shown += await self._retract(rows, heard, {s.agency for s in shown})
+            shown += await self._retract(turn, heard, {s.agency for s in shown})
         return shown
 
-    async def _retract(self, rows: Connection, heard: Heard, told: set[UUID]) -> list[Shown]:
+    async def _retract(self, turn: _Turn, heard: Heard, told: set[UUID]) -> list[Shown]:
         """Tell whoever was told what was wrong and may no longer know what is right: the correction, without its value."""
         envelope = heard.envelope
-        once = await rows.fetch(
+        await self._feed(turn.rows, turn.shown)
+        turn.shown.clear()
+        once = await turn.rows.fetch(
             "select f.agency, f.shown, h.envelope from feed f join heard h using (event) where f.event = $1",
             UUID(envelope.data["corrects"]),
         )
@@ -166,7 +217,7 @@ class Router:
             )
         ]  # fmt: skip
 
-    async def _feed(self, rows: Connection, shown: list[Shown]) -> None:
+    async def _feed(self, rows: Connection, shown: Sequence[Shown]) -> None:
         """Number and keep feed rows; the head's lock makes `seq` dense, in commit order."""
         if not shown:
             return
@@ -182,7 +233,7 @@ class Router:
         for s in shown:
             if (key := (s.agency, s.event, s.role, s.given)) not in known:
                 fresh.setdefault(key, s)
-        now: datetime = self._world.now()
+        now = self._world.now()
         await rows.executemany(
             "insert into feed (seq, partition, agency, child, event, role, given, clause, rules_hash, shown, disclosed_at)"
             " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -213,40 +264,28 @@ def _own(seq: int, event: NewEvent) -> Heard:
     return Heard(OWN, seq, event.partition, decode(event.envelope), event.envelope, event.blocks)
 
 
-async def _remember(rows: Connection, heard: Heard) -> bool:
-    """Keep an event; tells whether it is new."""
-    envelope = heard.envelope
+async def _remember(rows: Connection, news: Sequence[Heard]) -> set[UUID]:
+    """Keep events; returns the ids of those that are new."""
+    if not news:
+        return set()
     found = await rows.fetch(
         "insert into heard (event, source, seq, child, partition, recorded_at, envelope, blocks)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning 1",
-        UUID(envelope.id), heard.source, heard.seq, UUID(envelope.subject), heard.partition, envelope.recordedat,
-        heard.raw, heard.blocks,
+        " select * from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], $5::smallint[], $6::text[],"
+        " $7::bytea[], $8::bytea[]) on conflict do nothing returning event",
+        [h.id for h in news], [h.source for h in news], [h.seq for h in news], [h.child for h in news],
+        [h.partition for h in news], [h.envelope.recordedat for h in news], [h.raw for h in news],
+        [h.blocks for h in news],
     )  # fmt: skip
-    return bool(found)
+    return {row["event"] for row in found}
 
 
-async def _history(rows: Connection, child: UUID) -> list[Heard]:
-    """Return all that was heard of a child; what is told twice is dropped when it is numbered."""
-    return [
-        Heard(row["source"], row["seq"], row["partition"], decode(row["envelope"]), row["envelope"], row["blocks"])
-        for row in await rows.fetch(
-            "select source, seq, partition, envelope, blocks from heard where child = $1"
-            " order by recorded_at, source, seq",
-            child,
-        )
-    ]  # fmt: skip
-
-
-async def _grants(rows: Connection, child: UUID) -> Held:
-    return {
-        (row["agency"], Role(row["role"])): row["given"]
-        for row in await rows.fetch("select agency, role, given from access where child = $1", child)
-    }
-
-
-async def _keep_grants(rows: Connection, child: UUID, held: Held) -> None:
-    await rows.execute("delete from access where child = $1", child)
-    await rows.executemany(
-        "insert into access (child, agency, role, given) values ($1, $2, $3, $4)",
-        [(child, agency, role.value, given) for (agency, role), given in held.items()],
-    )
+def _waves(
+    batch: Sequence[tuple[Heard, Mapping[str, int]]],
+) -> Iterator[list[tuple[Heard, Mapping[str, int]]]]:
+    """Give the next event of each child, until none is left."""
+    queues: dict[UUID, deque[tuple[Heard, Mapping[str, int]]]] = {}
+    for each in batch:
+        queues.setdefault(each[0].child, deque()).append(each)
+    while queues:
+        yield [queue.popleft() for queue in queues.values()]
+        queues = {child: queue for child, queue in queues.items() if queue}

@@ -23,6 +23,7 @@ from services.kernel.bus import Record
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.keys import KeyRing
 from services.kernel.projection import Consumer
+from services.kernel.reactions import Seen
 from services.kernel.sealing import AesGcm
 from services.kernel.service import Tools
 from services.kernel.store import partition_of
@@ -132,8 +133,8 @@ class Bench:
     service: Notification
     bus: EmbeddedBus
 
-    async def hear(self, order: Sequence[str]) -> dict[str, Any]:
-        """Hear the topics in this order, from nothing; returns what came of it."""
+    async def hear(self, order: Sequence[str], *, at_once: bool = False) -> dict[str, Any]:
+        """Hear the topics in this order, record by record or in one batch, from nothing; returns what came of it."""
         database = self.service.tools.database
         for table in TABLES:
             await database.fetch(f"delete from {table}")
@@ -142,11 +143,15 @@ class Bench:
         await self.bus.wipe()
         router = next(c for c in self.service.consumers if c.name == "notification.router")
         router.places = {}
-        await self.service.start()
         left = {source: list(told) for source, told in records().items()}
-        for source in order:
-            record = left[source].pop(0)
-            await self.bus.publish(source, [record])
+        told = [left[source].pop(0) for source in order]
+        if at_once:
+            for record in told:
+                await self.bus.publish(record.source, [record])
+        await self.service.start()
+        for record in told:
+            if not at_once:
+                await self.bus.publish(record.source, [record])
             await self._until(lambda r=record: router.places.get((r.source, r.partition), 0) >= r.seq)
         await self._settled(router)
         found = await self.found()
@@ -158,7 +163,9 @@ class Bench:
         feed = await fetch("select f.agency, f.event, h.envelope from feed f join heard h using (event)")
         told = {(r["agency"], r["event"]) for r in feed}
         sent = [msgspec.json.decode(r["envelope"]) for r in feed]
+        made = [msgspec.json.decode(r[0]) for r in await fetch("select envelope from event order by seq")]
         return {
+            "rests_on": [(e["id"], e["type"], e["after"]) for e in made],
             "told": told,
             "notices": sorted(
                 {
@@ -242,3 +249,26 @@ async def test_a_consumer_that_ignores_what_an_event_waits_for_is_caught(
     monkeypatch.setattr(Consumer, "_unmet", lambda *_: {})
     early = ["reporting"] * 4 + ["assessment", "registry", "registry"]
     assert "the second notice was told to " + str(A) in wrong(await bench.hear(early))
+
+
+IN_ORDER = ["registry"] * 2 + ["reporting"] * 4 + ["assessment"]
+
+
+@pytest.mark.req("PRV-01")
+async def test_what_an_event_says_it_rests_on_does_not_depend_on_how_the_bus_cut_its_batches(
+    bench: Bench,
+) -> None:
+    """Else two histories that differ in nothing would differ in bytes, by chance."""
+    one_by_one = (await bench.hear(IN_ORDER))["rests_on"]
+    assert len(one_by_one) > 10
+    assert (await bench.hear(IN_ORDER, at_once=True))["rests_on"] == one_by_one
+
+
+@pytest.mark.req("PRV-01")
+async def test_a_reaction_that_names_its_own_cause_alone_is_caught(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what came earlier in the same batch is forgotten."""
+    monkeypatch.setattr(Seen, "hear", lambda _, record: {record.source: record.seq})
+    one_by_one = (await bench.hear(IN_ORDER))["rests_on"]
+    assert (await bench.hear(IN_ORDER, at_once=True))["rests_on"] != one_by_one

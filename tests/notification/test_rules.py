@@ -37,8 +37,9 @@ from services.notification import access, notice
 from services.notification.access import ACCESS, GrantAccess, Reside
 from services.notification.disclosure import _FILE, Disclosure, concerns, disclosure_table
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty
+from services.notification.known import Known, KnownDuty
 from services.notification.notice import NOTICE, ForwardNotice, SendNotice
-from services.notification.reactions import Known, KnownDuty, Rules
+from services.notification.reactions import Rules
 from services.notification.router import Heard, Router, Shown
 from tests.contracts.make_golden import EXAMPLES
 from tests.scenario import (

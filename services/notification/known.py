@@ -1,0 +1,143 @@
+"""What notification has kept of a child: roles in force, handovers, and the duties about it, which the clock polls too."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from schemas.envelope import Envelope
+from schemas.notification import (
+    AccessEnded,
+    AccessGranted,
+    DutyDelayed,
+    DutyMet,
+    DutyMissed,
+    DutyMissRescinded,
+    DutyOpened,
+    DutyReassigned,
+    Role,
+)
+from schemas.registry import ChildRecordTransferred
+from services.kernel.database import Connection
+
+_RUNS = {DutyOpened.type, DutyReassigned.type, DutyDelayed.type, DutyMissRescinded.type}
+_STOPS = {DutyMet.type, DutyMissed.type}
+
+
+class KnownDuty(NamedTuple):
+    """A duty about a child: what it is about, the event from which it runs, who owes it, and whether it was met."""
+
+    about: UUID
+    cause: UUID
+    owed_by: UUID
+    met: bool
+
+
+@dataclass
+class Known:
+    """One child, as the rules and the router know it."""
+
+    moved: dict[UUID, UUID] = field(default_factory=dict)
+    """A township that handed the child over → the one that is responsible now."""
+    duties: dict[UUID, KnownDuty] = field(default_factory=dict)
+    held: dict[tuple[UUID, Role], UUID] = field(default_factory=dict)
+    """(agency, role) in force → the event that granted it."""
+
+    def now(self, body: UUID) -> UUID:
+        """Return who stands in a body's place for this child today."""
+        return self.moved.get(body, body)
+
+    def hear(self, envelope: Envelope) -> None:
+        """Fold one event of a handover or a duty; any other changes nothing."""
+        data = envelope.data
+        if envelope.type == ChildRecordTransferred.type:
+            self._move(UUID(data["sender"]), UUID(data["receiver"]))
+        elif envelope.type in _RUNS | _STOPS:
+            duty, owed_by = UUID(data["duty"]), UUID(data["owed_by"])
+            if envelope.type == DutyOpened.type:
+                opened = KnownDuty(UUID(data["about"]), UUID(data["cause"]), owed_by, met=False)
+                self.duties.setdefault(duty, opened)
+            elif told := self.duties.get(duty):
+                met = told.met or envelope.type == DutyMet.type
+                self.duties[duty] = told._replace(owed_by=owed_by, met=met)
+
+    def grant(self, envelope: Envelope) -> UUID | None:
+        """Take a role that was granted; returns the grant's event, or nothing where the event grants none."""
+        if envelope.type != AccessGranted.type:
+            return None
+        given = self.held[_role(envelope)] = UUID(envelope.id)
+        return given
+
+    def end(self, envelope: Envelope) -> None:
+        """Drop a role that ended."""
+        if envelope.type == AccessEnded.type:
+            self.held.pop(_role(envelope), None)
+
+    def _move(self, sender: UUID, receiver: UUID) -> None:
+        """Whoever had the child before, the receiver is responsible now."""
+        self.moved = {s: receiver for s in (*self.moved, sender) if s != receiver}
+
+
+def _role(envelope: Envelope) -> tuple[UUID, Role]:
+    return UUID(envelope.data["agency"]), Role(envelope.data["role"])
+
+
+async def load(rows: Connection, children: Collection[UUID]) -> dict[UUID, Known]:
+    """Return what is known of these children."""
+    known = {child: Known() for child in children}
+    of = list(children)
+    for row in await rows.fetch("select * from moved where child = any($1::uuid[])", of):
+        known[row["child"]].moved[row["sender"]] = row["receiver"]
+    for row in await rows.fetch("select * from access where child = any($1::uuid[])", of):
+        known[row["child"]].held[row["agency"], Role(row["role"])] = row["given"]
+    for row in await rows.fetch("select * from duty where child = any($1::uuid[])", of):
+        known[row["child"]].duties[row["duty"]] = KnownDuty(
+            row["about"], row["cause"], row["owed_by"], row["met"]
+        )
+    return known
+
+
+async def keep(rows: Connection, known: Mapping[UUID, Known]) -> None:
+    """Write roles and handovers anew. Duties are kept by their events (`keep_duties`): the clock writes them too."""
+    children = list(known)
+    await rows.execute("delete from moved where child = any($1::uuid[])", children)
+    await rows.executemany(
+        "insert into moved (child, sender, receiver) values ($1, $2, $3)",
+        [(child, *pair) for child in children for pair in known[child].moved.items()],
+    )
+    await rows.execute("delete from access where child = any($1::uuid[])", children)
+    await rows.executemany(
+        "insert into access (child, agency, role, given) values ($1, $2, $3, $4)",
+        [
+            (child, agency, role.value, given)
+            for child in children for (agency, role), given in known[child].held.items()
+        ],
+    )  # fmt: skip
+
+
+async def keep_duties(rows: Connection, events: Iterable[Envelope]) -> None:
+    """Fold events of duties into rows; one that was folded already, or is of something else, changes nothing."""
+    opened, changed = [], []
+    for envelope in events:
+        if envelope.type not in _RUNS | _STOPS:
+            continue
+        data = envelope.data
+        # A duty that was missed and passed on is missed still; it runs again only where the miss is taken back.
+        stands = envelope.type in _STOPS or data.get("paused_at") is not None
+        due = None if stands or "due" not in data else datetime.fromisoformat(data["due"])
+        duty, owed_by = UUID(data["duty"]), UUID(data["owed_by"])
+        if envelope.type == DutyOpened.type:
+            child, about, cause = (UUID(data[name]) for name in ("child", "about", "cause"))
+            opened.append((duty, envelope.streamversion, child, about, cause, owed_by, due))
+        else:
+            changed.append((duty, envelope.streamversion, owed_by, envelope.type == DutyMet.type, due))
+    await rows.executemany(
+        "insert into duty (duty, version, child, about, cause, owed_by, met, runs_out)"
+        " values ($1, $2, $3, $4, $5, $6, false, $7) on conflict do nothing",
+        opened,
+    )
+    await rows.executemany(
+        "update duty set version = $2, owed_by = $3, met = met or $4, runs_out = $5 where duty = $1 and version < $2",
+        changed,
+    )
