@@ -18,17 +18,20 @@ ODD_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*)>\s*<(?:\w+:)?(?:(f)\b|v>(?:(\d{16,
 FAR_CELL = re.compile(rb'\sr="(?:[A-Z]{4,}\d*|[A-Z]*\d{8,})"')
 REFERENCE = re.compile(rb'(?:^|\s)r="([A-Z]{1,3})(\d{1,7})"')
 TAG = re.compile(rb"<(?:\w+:)?(sheet|Relationship)\s([^>]*)>")
+HIDDEN = re.compile(rb'<(?:\w+:)?(row|col)\b([^>]*?\shidden="(?:1|true)"[^>]*)>')
 ATTRIBUTE = re.compile(rb'(?:\w+:)?(\w+)="([^"]*)"')
 ARCHIVES = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 
 
 @dataclass
 class Oddities:
-    """Cells of one sheet that calamine does not tell about, by row and column from 0."""
+    """What calamine does not tell about a sheet, by row and column from 0."""
 
     formulas: set[tuple[int, int]] = field(default_factory=set)
     errors: set[tuple[int, int]] = field(default_factory=set)
     long_numbers: dict[tuple[int, int], int] = field(default_factory=dict)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
 
 
 def inspect(content: bytes) -> tuple[list[Oddities], bool]:
@@ -89,6 +92,7 @@ def _walk(content: bytes, member: zipfile.ZipInfo, name: str, odd: Oddities, bud
             raise FileRefused("xml-entities", name)
         if worksheet:
             _note_odd(buffer, odd)
+            _note_hidden(buffer, odd)
     return size
 
 
@@ -137,6 +141,15 @@ def _note_odd(buffer: bytes, odd: Oddities) -> None:
             odd.long_numbers[at] = int(match[3])
         elif b't="e"' in match[1]:
             odd.errors.add(at)
+
+
+def _note_hidden(buffer: bytes, odd: Oddities) -> None:
+    for match in HIDDEN.finditer(buffer):
+        told = dict(ATTRIBUTE.findall(match[2]))
+        if match[1] == b"row" and told.get(b"r", b"").isdigit():
+            odd.hidden_rows.add(int(told[b"r"]) - 1)
+        elif match[1] == b"col" and told.get(b"min", b"").isdigit() and told.get(b"max", b"").isdigit():
+            odd.hidden_columns.update(range(int(told[b"min"]) - 1, min(int(told[b"max"]), limits.COLUMNS)))
 
 
 def _column(letters: bytes) -> int:

@@ -1,4 +1,4 @@
-"""An .xls looked through for what calamine does not tell: formula cells, passwords, dates from 1904."""
+"""An .xls looked through for what calamine does not tell: formula cells, passwords, dates from 1904, what is hidden."""
 
 import struct
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from services.registry.ledger.archive import Oddities
 from services.registry.ledger.model import FileRefused
 
 BOF, FORMULA, FILEPASS, DATEMODE, BOUNDSHEET = 0x0809, 0x0006, 0x002F, 0x0022, 0x0085
+ROW, COLUMNS = 0x0208, 0x007D
+ROW_HIDDEN, COLUMN_HIDDEN = 0x20, 0x01
 FREE = 0xFFFFFFFA  # and above: end of chain, free sector, table sectors
 
 
@@ -38,6 +40,11 @@ def _walk(stream: bytes) -> tuple[list[Oddities], bool]:
             order.append(struct.unpack_from("<I", body)[0])
         elif kind == FORMULA:
             current.formulas.add(struct.unpack_from("<HH", body))
+        elif kind == ROW and struct.unpack_from("<H", body, 12)[0] & ROW_HIDDEN:
+            current.hidden_rows.add(struct.unpack_from("<H", body)[0])
+        elif kind == COLUMNS and struct.unpack_from("<H", body, 8)[0] & COLUMN_HIDDEN:
+            first, last = struct.unpack_from("<HH", body)
+            current.hidden_columns.update(range(first, last + 1))
     return [found.get(offset, Oddities()) for offset in order], date_1904
 
 

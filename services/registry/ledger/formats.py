@@ -4,7 +4,7 @@ from typing import Literal
 
 from services.registry.ledger.model import FileRefused
 
-Kind = Literal["xlsx", "xls", "text"]
+Kind = Literal["xlsx", "xls", "html", "text"]
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -26,6 +26,7 @@ OTHERS = {
     b"SQLite format": "SQLite",
     b"PAR1": "Parquet",
 }
+HTML = ("<html", "<!doctypehtml", "<table", "<meta", "<head", "<style", "<div", "<body", "<tr", "<!--")
 BINARY_TELLS = bytes(set(range(0x20)) - set(b"\t\r\n\x0b\x0c\x1a\x1b"))
 WORKBOOK_NAMES = (".xlsx", ".xls", ".xlsm", ".et")
 
@@ -34,7 +35,7 @@ def kind_of(content: bytes, filename: str) -> Kind:
     """The reader that the content asks for.
 
     Raises:
-        FileRefused: file-empty, wrong-file-type, file-damaged, workbook-encrypted, html-as-workbook.
+        FileRefused: file-empty, wrong-file-type, file-damaged, workbook-encrypted, html-as-workbook (XML, MHTML).
     """
     if not content.strip(b"\x00\t\r\n ") or content in (b"\xef\xbb\xbf", *UTF16_MARKS):
         raise FileRefused("file-empty")
@@ -71,16 +72,21 @@ def _binary(head: bytes) -> bool:
 def _text(content: bytes, filename: str) -> Kind:
     head = content[:65536]
     if head.startswith(UTF16_MARKS) or _utf16_without_mark(head):
-        return "text"
+        return "html" if _beginning(head).startswith(HTML) else "text"
     if _binary(head):
         damaged = filename.lower().endswith(WORKBOOK_NAMES)
         raise FileRefused("file-damaged" if damaged else "wrong-file-type", "binary")
-    start = head.lstrip(b"\xef\xbb\xbf\t\r\n ")[:512].lower()
-    if start.startswith((b"<html", b"<!doctype", b"<table", b"<meta", b"<head", b"<style", b"<div")):
-        raise FileRefused("html-as-workbook")
-    if start.startswith((b"<?xml", b"mime-version")):
+    start = _beginning(head)
+    if start.startswith(HTML):
+        return "html"
+    if start.startswith(("<?xml", "mime-version")):
         raise FileRefused("html-as-workbook", "XML / MHTML")
     return "text"
+
+
+def _beginning(head: bytes) -> str:
+    """The first letters, whatever the encoding: marks, NULs and blanks fall away."""
+    return head.translate(None, b"\x00\xff\xfe\xef\xbb\xbf\t\r\n ")[:512].decode("ascii", "replace").lower()
 
 
 def _utf16_without_mark(head: bytes) -> bool:

@@ -101,7 +101,8 @@ def _columns(stacks: Sequence[tuple[str, ...]]) -> tuple[list[Column], float]:
             person = None if not _repeats(column) else person
         if column.field:
             taken.add((column.field, column.option))
-        points += worth if column.field or (meaning and not meaning.kept) else -1.0
+        understood = column.field or (meaning and not meaning.kept)
+        points += worth if understood else -0.5 if meaning else -1.0
         columns.append(column)
     return columns, points
 

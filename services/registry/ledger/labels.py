@@ -131,8 +131,34 @@ def is_label(text: str) -> bool:
     """Whether the text is a label or a part of one."""
     forms = {bare(text), without_brackets(text)}
     silent = silent_labels()[0] | silent_labels()[1]
-    known = (whole_labels(), persons(), loose_labels(), silent)
+    known = (whole_labels(), persons(), loose_labels(), silent, relations())
     return any(form in group for form in forms for group in known)
+
+
+def is_relation(label: str) -> bool:
+    """Whether the last of a column's labels says that a relative is named there."""
+    return bare(label.rsplit(" ", maxsplit=1)[-1]) in relations()
+
+
+def relative_field(label: str) -> str | None:
+    """The field that a relative's column holds, by the last of its labels; None where no relative has such a field."""
+    text = bare(label.rsplit(" ", maxsplit=1)[-1])
+    for prefix in ("", *load("labels")["relatives"]):
+        found = loose_labels().get(text.removeprefix(bare(prefix)))
+        if found and text.startswith(bare(prefix)):
+            return found
+    return None
+
+
+@cache
+def relations() -> frozenset[str]:
+    return frozenset(bare(label) for label in load("labels")["relations"])
+
+
+def is_silent(text: str) -> bool:
+    """Whether the text names a section, or what no field of the form keeps."""
+    sections, not_kept = silent_labels()
+    return bool({bare(text), without_brackets(text)} & (sections | not_kept))
 
 
 def levels_of(texts: Sequence[str]) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ class Sheet:
     date_1904: bool = False
     typed: bool = True
     hidden: bool = False
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

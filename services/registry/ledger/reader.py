@@ -5,6 +5,8 @@ from datetime import date
 
 from services.registry.ledger.decisions import decide
 from services.registry.ledger.duplicates import mark_duplicates
+from services.registry.ledger.forms import read_forms
+from services.registry.ledger.members import fold_members
 from services.registry.ledger.model import FileRefused, LedgerReading, Place, Row, Sheet, SheetColumns
 from services.registry.ledger.printed import printed_date, printed_unit
 from services.registry.ledger.records import read_record
@@ -35,9 +37,9 @@ def _read(sheets: tuple[Sheet, ...], filename: str, closing_date: date | None) -
     printed: list[date] = []
     unit: str | None = None
     for sheet in sheets:
-        tables, bodies = read_tables(sheet)
-        columns += (_columns(sheet, table) for table in tables)
-        told = [body.row for body in bodies if body.ignored and tables]
+        bodies, understood = _tables(sheet)
+        columns += understood
+        told = [body.row for body in bodies if body.ignored and understood]
         day = printed_date(told, Setting(sheet.date_1904, sheet.typed))
         printed += [day] if day else []
         unit = unit or printed_unit(told)
@@ -55,6 +57,16 @@ def _read(sheets: tuple[Sheet, ...], filename: str, closing_date: date | None) -
     )
 
 
+def _tables(sheet: Sheet) -> tuple[list[Body], list[SheetColumns]]:
+    """The rows of a sheet and how its columns were understood: pages of the form, else tables below headers."""
+    pages = read_forms(sheet)
+    if pages is not None:
+        first = next(body for body in pages if body.columns)
+        return pages, [SheetColumns(sheet.name, (), first.columns, (), sheet.hidden)]
+    tables, bodies = fold_members(*read_tables(sheet))
+    return bodies, [_columns(sheet, table) for table in tables]
+
+
 def _columns(sheet: Sheet, table: Table) -> SheetColumns:
     merges = tuple(merge for merge in sheet.merges if table.rows[0] <= merge[0] <= table.rows[-1])
     shown = tuple(row + 1 for row in table.rows)
@@ -65,14 +77,15 @@ def _rows(sheet: Sheet, bodies: list[Body], filename: str, closing_date: date | 
     for body in bodies:
         place = Place(filename, sheet.name, body.row.index + 1)
         if body.ignored:
-            yield Row(place, "ignored", (body.ignored,), body.warnings, cells=body.row.cells)
+            yield Row(place, "ignored", (body.ignored,), body.warnings, cells=body.own or body.row.cells)
             continue
+        hidden = ("hidden-row",) if body.row.index in sheet.hidden_rows else ()
         decision = decide(read_record(sheet, body), closing_date)
         yield Row(
             place,
             "refused" if decision.reasons else "accepted",
             decision.reasons,
-            decision.warnings,
+            (*hidden, *decision.warnings),
             record=decision.record,
-            cells=body.row.cells,
+            cells=body.own or body.row.cells,
         )

@@ -46,7 +46,7 @@ class Draft:
 
 def read_record(sheet: Sheet, body: Body) -> Draft:
     """Whatever the row says, by the form's printed labels; what can't be read is left out and named."""
-    draft = Draft()
+    draft = Draft(warnings=list(body.warnings))
     setting = Setting(sheet.date_1904, sheet.typed)
     ticks: dict[str, list[tuple[str, Read]]] = {}
     for column in body.columns:
@@ -66,7 +66,7 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
 
 
 def _note_cell(sheet: Sheet, body: Body, column: Column, draft: Draft) -> None:
-    at = (body.row.index, column.index)
+    at = body.places.get(column.index, (body.row.index, column.index))
     if at in sheet.formulas:
         draft.warnings.append(f"{column.field}:formula-cell")
     if at in sheet.errors:

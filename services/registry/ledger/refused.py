@@ -14,6 +14,7 @@ from services.registry.ledger.model import Cell, LedgerReading, Row, SheetColumn
 
 REASON = "原因 Reason"
 ABOVE = ("title-row", "header-row")
+PARTS = ("form-row", "member-row")  # go back with the child to whom they belong
 EXACT = 2**53
 FORMATS = {datetime: "yyyy-mm-dd hh:mm:ss", date: "yyyy-mm-dd", time: "hh:mm:ss", timedelta: "[h]:mm:ss"}
 
@@ -49,6 +50,7 @@ def _sheet(book: Any, reading: LedgerReading, name: str, refused: list[tuple[Row
     above = [row for row in reading.rows if row.place.sheet == name and row.outcome == "ignored"]
     lines = [(row, [REASON] if _first_of(row, tables) else []) for row in above if row.reasons[0] in ABOVE]
     lines += [(row, [_told(reasons)]) for row, reasons in refused]
+    lines += [(row, []) for row in _parts(reading, name, {row.place.row for row, _ in refused})]
     lines.sort(key=lambda line: line[0].place.row)
     width = _reason_column(lines, tables)
     moved = {row.place.row - 1: at for at, (row, _) in enumerate(lines)}
@@ -62,16 +64,29 @@ def _sheet(book: Any, reading: LedgerReading, name: str, refused: list[tuple[Row
                 _write(sheet, moved[top], left, _at(lines[moved[top]][0].cells, left), formats)
 
 
+def _parts(reading: LedgerReading, name: str, refused: set[int]) -> list[Row]:
+    """The rows that were read with a refused child's: the rest of its page, its relatives."""
+    parts: list[Row] = []
+    theirs = False
+    for row in (row for row in reading.rows if row.place.sheet == name):
+        part = row.outcome == "ignored" and row.reasons[0] in PARTS
+        if not part and row.outcome != "ignored":
+            theirs = row.place.row in refused
+        parts += [row] if part and theirs else []
+    return parts
+
+
 def _reason_column(lines: Sequence[tuple[Row, list[str]]], tables: list[SheetColumns]) -> int:
     """Behind the last column; a column of reasons that came back with the file gives way to the new one."""
     before = [
         column.index for table in tables for column in table.columns if bare(column.label) == bare(REASON)
     ]
-    return min(before, default=max((len(row.cells) for row, _ in lines), default=0))
+    forms = any(not table.header_rows for table in tables)  # beside a label it would be the value
+    return min(before, default=max((len(row.cells) for row, _ in lines), default=0) + forms)
 
 
 def _first_of(row: Row, tables: list[SheetColumns]) -> bool:
-    return any(row.place.row == table.header_rows[0] for table in tables)
+    return any((row.place.row,) == table.header_rows[:1] for table in tables)
 
 
 def _at(cells: tuple[Cell, ...], column: int) -> Cell:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from services.registry.ledger.data import half_width, load
@@ -23,6 +23,10 @@ class Body:
     columns: tuple[Column, ...]
     ignored: str | None
     warnings: tuple[str, ...] = ()
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Where a cell stands on the sheet, for those that don't stand in the row's own column."""
+    own: tuple[Cell, ...] | None = None
+    """The row's cells as they stand on the sheet, where `row` was put together from several."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def read_tables(sheet: Sheet) -> tuple[list[Table], list[Body]]:
             continue
         block = sheet.rows[at : at + found.height]
         repeated = bool(tables) and [c.field for c in found.columns] == [c.field for c in header.columns]
-        bodies += _header_rows(block, found, repeated=repeated)
+        bodies += _header_rows(block, found, sheet.hidden_columns, repeated=repeated)
         if not repeated:
             tables.append(Table(found, tuple(row.index for row in block)))
             header = found
@@ -64,10 +68,13 @@ def _header_at(sheet: Sheet, at: int) -> Header | None:
     return found if found and found.score >= 3 else None
 
 
-def _header_rows(block: tuple[SheetRow, ...], header: Header, *, repeated: bool) -> list[Body]:
+def _header_rows(
+    block: tuple[SheetRow, ...], header: Header, hidden: frozenset[int], *, repeated: bool
+) -> list[Body]:
     if repeated:
         return [Body(row, (), "header-repeated") for row in block]
     doubts = tuple(f"{column.label}:{column.doubt}" for column in header.columns if column.doubt)
+    doubts += tuple(f"{c.label}:hidden-column" for c in header.columns if c.field and c.index in hidden)
     return [Body(row, (), "header-row", doubts if at == 0 else ()) for at, row in enumerate(block)]
 
 

@@ -32,6 +32,8 @@ class Begin(msgspec.Struct, tag="sheet"):
     date_1904: bool = False
     typed: bool = True
     hidden: bool = False
+    hidden_rows: list[int] = []
+    hidden_columns: list[int] = []
 
 
 class Rows(msgspec.Struct, tag="rows"):

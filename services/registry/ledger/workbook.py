@@ -78,4 +78,6 @@ def _sheet(sheet: Begin, rows: list[SheetRow]) -> Sheet:
         date_1904=sheet.date_1904,
         typed=sheet.typed,
         hidden=sheet.hidden,
+        hidden_rows=frozenset(sheet.hidden_rows),
+        hidden_columns=frozenset(sheet.hidden_columns),
     )

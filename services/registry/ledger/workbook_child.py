@@ -1,6 +1,6 @@
 """The child process that opens a file: few rights, little memory; it answers in MessagePack and ends.
 
-`python -m services.registry.ledger.workbook_child xlsx|xls|text < file > answer`
+`python -m services.registry.ledger.workbook_child xlsx|xls|html|text < file > answer`
 """
 
 import io
@@ -20,6 +20,7 @@ from python_calamine import (
 
 from services.registry.ledger import biff, limits
 from services.registry.ledger.archive import Oddities, inspect
+from services.registry.ledger.htmlfile import read_html
 from services.registry.ledger.model import FileRefused, Merge
 from services.registry.ledger.textfile import read_text
 from services.registry.ledger.wire import Begin, Frame, Refusal, Rows, WireCell, pack, write_frame
@@ -59,6 +60,11 @@ def _read(kind: str, content: bytes) -> Iterator[Frame]:
         yield Begin("", typed=False)
         yield from _batches((row.index, [pack(cell) for cell in row.cells]) for row in read_text(content))
         return
+    if kind == "html":
+        table = read_html(content)
+        yield Begin("", table.merges, typed=False)
+        yield from _batches((row.index, [pack(cell) for cell in row.cells]) for row in table.rows)
+        return
     oddities, date_1904 = inspect(content) if kind == "xlsx" else biff.inspect(content)
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     if len(book.sheet_names) > limits.SHEETS:
@@ -72,7 +78,10 @@ def _read(kind: str, content: bytes) -> Iterator[Frame]:
         merges: list[Merge] = [(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
         if len(merges) > limits.MERGES:
             raise FileRefused("workbook-too-large", f"{len(merges)} merged ranges")
-        yield Begin(sheet.name, merges, sorted(odd.formulas), sorted(odd.errors), date_1904, hidden=hidden)
+        yield Begin(
+            sheet.name, merges, sorted(odd.formulas), sorted(odd.errors), date_1904, hidden=hidden,
+            hidden_rows=sorted(odd.hidden_rows), hidden_columns=sorted(odd.hidden_columns),
+        )  # fmt: skip
         yield from _batches(_filled(sheet, odd))
 
 

@@ -117,7 +117,8 @@ def old_workbook(
         for column, cell in enumerate(row):
             place = struct.pack("<HHH", at, column, 0)
             if isinstance(cell, str):
-                text = struct.pack("<HB", len(cell), 1) + cell.encode("utf-16-le")
+                encoded = cell.encode("utf-16-le")
+                text = struct.pack("<HB", len(encoded) // 2, 1) + encoded
                 stream += record(0x0204, place + text) if cell else b""
             else:
                 stream += record(0x0203, place + struct.pack("<d", cell))

@@ -11,6 +11,7 @@ from services.registry.ledger.model import LedgerReading
 from services.registry.ledger.reader import read_ledger
 from services.registry.ledger.refused import REASON, refused_workbook
 from shouwang.demo_ledger import demo_workbook
+from tests.registry.ledger import layouts, truth
 from tests.registry.ledger.making import CHILD, CHILD_ROW, HEADER, children, number, read, text_file, workbook
 
 WRONG = CHILD[:-1] + ("0" if CHILD[-1] != "0" else "1")
@@ -62,6 +63,37 @@ def test_the_reason_stands_in_a_column_of_its_own_in_both_languages() -> None:
     told = str(sheet["F2"].value)
     assert "校验码不符" in told
     assert "check digit" in told
+
+
+@pytest.mark.req("REG-06")
+def test_a_refused_page_of_the_form_goes_back_whole() -> None:
+    truths = truth.children(3, 5)
+    right = truths[1].record["公民身份证号码"]
+    truths[1].cells["公民身份证号码"] = right[:-1] + ("0" if right[-1] != "0" else "1")
+    rows, _, merges = layouts.pages(truths, truth.PLAINLY)
+    back = returned(read(workbook({"上塘村": rows}, merges)))
+    (row,) = children(read(back))
+    assert row.reasons == ("id-checksum-wrong",)
+    (number_at,) = [
+        cell.coordinate for line in openpyxl.load_workbook(io.BytesIO(back)).worksheets[0].iter_rows() for cell in line
+        if cell.value == truths[1].cells["公民身份证号码"]
+    ]  # fmt: skip
+    (mended,) = children(read(changed(back, {number_at: right})))
+    assert mended.outcome == "accepted"
+    assert {label: truths[1].record[label] for label in mended.record or {}} == mended.record
+
+
+@pytest.mark.req("REG-06")
+def test_a_refused_child_goes_back_with_its_relatives() -> None:
+    truths = truth.children(3, 6)
+    right = truths[1].record["公民身份证号码"]
+    truths[1].cells["公民身份证号码"] = right[:-1] + ("0" if right[-1] != "0" else "1")
+    rows, _, merges = layouts.relatives(truths, truth.PLAINLY, "blank")
+    back = returned(read(workbook({"上塘村": rows}, merges)))
+    (row,) = children(read(changed(back, {"E3": right})))
+    assert row.outcome == "accepted"
+    assert {label: truths[1].record[label] for label in row.record or {}} == row.record
+    assert (row.record or {})["母亲.姓名"] == truths[1].record["母亲.姓名"]
 
 
 def test_what_looks_like_a_formula_goes_back_as_text() -> None:

@@ -11,6 +11,7 @@ from services.registry.ledger.values.texts import is_not_known, is_nothing, plai
 TICKED, UNTICKED = "☑☒■●√✓✔", "□☐○"
 MARK_FIRST = re.compile(f"([{TICKED}{UNTICKED}])\\s*([^{TICKED}{UNTICKED}]+)")
 WORD_FIRST = re.compile(f"([^{TICKED}{UNTICKED}]+)([{TICKED}{UNTICKED}])")
+BRACKETED = re.compile(f"([^()\\s]*)\\(([\\s{TICKED}]*)\\)([^()\\s]*)")
 SEPARATOR = re.compile(r"[、,;/|\s+和及，；]+")
 
 
@@ -105,10 +106,17 @@ def _parts(field: str, text: str) -> list[str]:
 
 
 def _boxes(text: str) -> list[str] | None:
-    """The ticked words of `☑是 □否` or of `是☑ 否□`; None where boxes and words don't alternate."""
+    """The ticked words of `☑是 □否`, `是☑ 否□`, `是(√) 否( )` or `是√ 否`; None where there are no such marks."""
     text = text.strip()
+    brackets = BRACKETED.findall(text)
+    if brackets and len(brackets) == text.count("("):
+        return [(before or after).strip() for before, mark, after in brackets if mark.strip()]
     if not text or not any(mark in text for mark in TICKED + UNTICKED):
         return None
+    if not any(mark in text for mark in UNTICKED) and len(words := SEPARATOR.split(text)) > 1:
+        return [
+            word.strip(TICKED) for word in words if word.strip(TICKED) != word and word.strip(TICKED)
+        ] or None
     if text[0] in TICKED + UNTICKED and text[-1] not in TICKED + UNTICKED:
         found = MARK_FIRST.findall(text)
     elif text[0] not in TICKED + UNTICKED and text[-1] in TICKED + UNTICKED:

@@ -1,0 +1,298 @@
+"""The form as printed: a page a child, labels with their values beside them, several pages on a sheet."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import field as made_by
+from itertools import pairwise
+
+from services.registry.ledger.data import bare
+from services.registry.ledger.labels import (
+    is_label,
+    is_relation,
+    is_silent,
+    kinds,
+    meaning_of,
+    persons,
+    relative_field,
+)
+from services.registry.ledger.model import Cell, Column, Sheet, SheetRow
+from services.registry.ledger.tables import Body
+from services.registry.ledger.values.options import TICKED, UNTICKED, option_of
+from services.registry.ledger.values.texts import plain
+
+NAME = "姓名"
+FEWEST = 5  # labels with a place for their value beside them: less is no form
+IN_ONE_CELL = re.compile(r"^\s*([^:\uff1a]{1,24}?)\s*[:\uff1a]\s*(\S.*)$", re.DOTALL)
+TICKABLE = ("yesno", "choice", "choices")
+PIECES = {"id": 2, "date": 4, "phone": 4}  # longest piece of a value that is written a box a digit
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A filled cell, or several merged ones: text or value, and the columns over which it stands in this row."""
+
+    at: Place
+    cell: Cell
+    left: int
+    right: int
+
+    @property
+    def text(self) -> str:
+        return str(self.cell).strip() if isinstance(self.cell, str) else ""
+
+
+@dataclass
+class _Line:
+    """A label with what stands beside it. `person` is the label in front; `loose` where it only stands nearby."""
+
+    label: str
+    at: Place  # of the value, or of the label where there is none
+    value: Cell
+    person: str | None
+    loose: bool
+
+
+@dataclass
+class _Page:
+    """One child's page: where its name stands, its lines, and the row where it ends."""
+
+    row: int
+    lines: list[_Line] = made_by(default_factory=list)
+
+
+def read_forms(sheet: Sheet) -> list[Body] | None:
+    """The pages of a sheet as bodies, every other row as a part of a page; None where the sheet is no form."""
+    rows = {row.index: row for row in sheet.rows}
+    boxes = {index: list(_boxes(sheet, rows, index)) for index in rows}
+    starts = [
+        (index, box.left) for index in sorted(boxes) for box, after in _pairs(boxes[index])
+        if _is_name(box, after, boxes[index])
+    ]  # fmt: skip
+    if not starts:
+        return None
+    pages = [
+        page
+        for at, width in _spans(boxes, starts)
+        for page in [_page(at, width, starts, boxes)]
+        if page.lines
+    ]
+    if max((len(page.lines) for page in pages), default=0) < FEWEST:
+        return None
+    bodies: dict[int, list[Body]] = {page.row: [] for page in pages}
+    for page in pages:
+        bodies[page.row].append(_body(page, rows[page.row]))
+    parts: dict[int, list[Body]] = {
+        index: bodies.get(index) or [Body(row, (), "title-row" if index < starts[0][0] else "form-row")]
+        for index, row in rows.items()
+    }
+    return [body for index in sorted(parts) for body in parts[index]]
+
+
+def _is_name(box: _Box, after: _Box | None, line: Sequence[_Box]) -> bool:
+    """A label for the child's own name with a place beside it: blank, or filled with what is no label."""
+    label, value = _cut(box)
+    meaning = meaning_of((label,)) if label else None
+    if meaning is None or meaning.field != NAME or _person_before(box, line) or _heads_columns(line):
+        return False
+    return value is not None or after is None or after.left > box.right + 1 or not is_label(after.text)
+
+
+def _heads_columns(line: Sequence[_Box]) -> bool:
+    """Labels beside labels, with no place between them, head the columns of a roster."""
+    labels = [box for box in line if is_label(box.text) and not is_silent(box.text)]
+    beside = sum(one.right + 1 == other.left for one, other in pairwise(labels))
+    return bool(labels) and beside * 2 >= len(labels)
+
+
+def _person_before(box: _Box, line: Sequence[_Box]) -> bool:
+    return any(bare(each.text) in persons() for each in line if each.right < box.left)
+
+
+def _boxes(sheet: Sheet, rows: dict[int, SheetRow], index: int) -> Iterator[_Box]:
+    spans = {(top, left): (bottom, right) for top, left, bottom, right in sheet.merges}
+    above = [
+        (top, left, right) for (top, left), (bottom, right) in spans.items() if top < index <= bottom and top in rows
+    ]  # fmt: skip
+    found = []
+    for top, left, right in above:
+        cell = rows[top].cells[left] if left < len(rows[top].cells) else None
+        if cell is not None:
+            found.append(_Box((top, left), cell, left, right))
+    for column, cell in enumerate(rows[index].cells):
+        if cell is not None and str(cell).strip() and not any(b.left <= column <= b.right for b in found):
+            right = spans.get((index, column), (index, column))[1]
+            found.append(_Box((index, column), cell, column, right))
+    yield from sorted(found, key=lambda box: box.left)
+
+
+def _pairs(line: Sequence[_Box]) -> Iterator[tuple[_Box, _Box | None]]:
+    return zip(line, [*line[1:], None], strict=True)
+
+
+def _spans(boxes: dict[int, list[_Box]], starts: list[Place]) -> Iterator[tuple[Place, tuple[int, int]]]:
+    """Each page with its columns: pages side by side repeat at the distance of their names."""
+    first = min((line[0].left for line in boxes.values() if line), default=0)
+    for row, column in starts:
+        beside = [left for r, left in starts if r == row]
+        step = beside[1] - beside[0] if len(beside) > 1 else 1 << 20
+        begin = first + step * beside.index(column)
+        yield (row, column), (begin, begin + step - 1)
+
+
+def _page(at: Place, width: tuple[int, int], starts: list[Place], boxes: dict[int, list[_Box]]) -> _Page:
+    below = min((row for row, _ in starts if row > at[0]), default=1 << 30)
+    page = _Page(at[0])
+    person: str | None = None
+    heads: dict[int, str] = {}
+    for index in sorted(boxes):
+        if at[0] <= index < below:
+            line = [box for box in boxes[index] if width[0] <= box.left <= width[1]]
+            heads = _read_relative(page, line, heads) or _relatives_heads(line)
+            person = None if heads else _read_line(page, line, person)
+    return page
+
+
+def _relatives_heads(line: Sequence[_Box]) -> dict[int, str]:
+    """The columns of a small table of relatives within the page: relation, name, and what else is asked of them."""
+    heads = {box.left: field for box in line if (field := relative_field(box.text))}
+    told = any(is_relation(box.text) for box in line)
+    return heads if told and NAME in heads.values() and _heads_columns(line) else {}
+
+
+def _read_relative(page: _Page, line: Sequence[_Box], heads: dict[int, str]) -> dict[int, str]:
+    """Take a relative's line of such a table; returns the heads as long as it goes on."""
+    person = next((persons()[bare(box.text)] for box in line if bare(box.text) in persons()), None)
+    values = [(heads[box.left], box) for box in line if box.left in heads and not is_label(box.text)]
+    if not values or person is None:
+        return {}
+    page.lines += [_Line(field, box.at, box.cell, person, loose=False) for field, box in values]
+    return heads
+
+
+def _read_line(page: _Page, line: list[_Box], before: str | None) -> str | None:
+    """Take the labels of one row; returns the person of whom it spoke last."""
+    person: str | None = None
+    named = False  # a cell that says no more than who
+    at = 0
+    while at < len(line):
+        box = line[at]
+        at += 1
+        label, value = _cut(box)
+        if label is None:
+            continue
+        if value is None and bare(label) in persons() and _next_is_label(line, at):
+            person, named = persons()[bare(label)], True
+            continue
+        meaning = meaning_of((person, label)) if person and named else None
+        meaning = meaning or meaning_of((label,))
+        if meaning is None or is_silent(label):
+            continue
+        own = meaning.field
+        if own and "." in own and not named:
+            person = own.split(".")[0]
+        if own is None and meaning.loose is None:
+            continue
+        place = box.at
+        if value is None:
+            found, at = _value(line, at, box, own or f"父亲.{meaning.loose}")
+            value, place = _joined(found, own or ""), found[0].at if found else place
+        who = person or (before if meaning.loose else None)
+        page.lines.append(_Line(label, place, value, who, loose=not named))
+    return person
+
+
+def _cut(box: _Box) -> tuple[str | None, Cell]:
+    """A cell as a label, or as a label with its value behind a colon."""
+    if not box.text or len(box.text) > 200:
+        return None, None
+    if is_label(box.text):
+        return box.text, None
+    cut = IN_ONE_CELL.match(box.text)
+    return (cut[1], cut[2].strip()) if cut and is_label(cut[1]) else (None, None)
+
+
+def _next_is_label(line: Sequence[_Box], at: int) -> bool:
+    return at < len(line) and _cut(line[at])[0] is not None
+
+
+def _value(line: Sequence[_Box], at: int, label: _Box, field: str) -> tuple[list[_Box], int]:
+    """What stands right beside the label, and where to go on; nothing where the next cell is another label."""
+    kind = kinds().get(field, "text")
+    found: list[_Box] = []
+    end = label.right
+    while at < len(line) and not _is_next_label(line, at, field, found):
+        if not found and line[at].left > end + 1:
+            break
+        found.append(line[at])
+        end = line[at].right
+        at += 1
+        if kind not in TICKABLE and not _piece(kind, found[-1]):
+            break
+    return found, at
+
+
+def _joined(found: Sequence[_Box], field: str) -> Cell:
+    if len(found) < 2:
+        return found[0].cell if found else None
+    glue = " " if kinds().get(field) in TICKABLE else ""
+    return glue.join(plain(box.cell) for box in found)
+
+
+def _is_next_label(line: Sequence[_Box], at: int, field: str, found: Sequence[_Box]) -> bool:
+    """A person's name for a relation, or an option that is a word of the form too, is a value where one is due."""
+    box = line[at]
+    label, value = _cut(box)
+    if label is None:
+        return False
+    if value is not None:
+        return True
+    if not found and field.endswith("关系") and bare(label) in persons() and not _next_is_label(line, at + 1):
+        return False
+    return option_of(field, label) is None or (not found and _next_is_value(line, at + 1))
+
+
+def _next_is_value(line: Sequence[_Box], at: int) -> bool:
+    text = line[at].text if at < len(line) else ""
+    return bool(text) and _cut(line[at])[0] is None and text[0] not in TICKED + UNTICKED
+
+
+def _piece(kind: str, box: _Box) -> bool:
+    return len(str(box.cell).strip()) <= PIECES.get(kind, 0)
+
+
+def _body(page: _Page, row: SheetRow) -> Body:
+    """A page as a row: values in the order of the form, each with the place where it stands."""
+    columns: list[Column] = []
+    cells: list[Cell] = []
+    places: dict[int, Place] = {}
+    own = {line.label for line in page.lines if line.person is None}
+    taken: set[str] = set()
+    for line in sorted(page.lines, key=lambda each: each.loose):
+        named = meaning_of((line.person, line.label)) if line.person else None
+        alone = meaning_of((line.label,))
+        field: str | None = alone.field if alone else None
+        doubt: str | None = None
+        if named and named.field and (not line.loose or line.label in own or field is None):
+            field = named.field
+        if field is None:
+            doubt = "person-unclear"
+        elif field in taken:
+            field, doubt = None, "column-twice"
+        else:
+            taken.add(field)
+        places[len(cells)] = line.at
+        columns.append(Column(len(cells), line.label, field, doubt=doubt))
+        cells.append(line.value)
+    told = tuple(f"{c.label}:{c.doubt}" for c in columns if c.doubt and cells[c.index] is not None)
+    blank = all(cell is None or not _says(cell) for cell in cells)
+    return Body(
+        SheetRow(row.index, tuple(cells)), tuple(columns), "blank-form" if blank else None, told, places, row.cells
+    )  # fmt: skip
+
+
+def _says(cell: Cell) -> bool:
+    """An empty form's own boxes say nothing."""
+    text = str(cell).strip()
+    return bool(text) and not (set(text) & set(UNTICKED) and not set(text) & set(TICKED))

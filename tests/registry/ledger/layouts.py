@@ -1,0 +1,260 @@
+"""How offices lay a ledger out: rosters, several rows a child, the form as printed; and the files they keep it in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.registry.ledger.making import text_file, workbook
+from tests.registry.ledger.truth import OPTIONS, PLAINLY, Notation, Truth
+
+Cells = list[list[Any]]
+Merge = tuple[int, int, int, int]
+Merges = list[Merge]
+
+# --- Rosters
+PLAIN = {
+    label: label.replace(".", "") for label in (
+        "姓名", "性别", "民族", "出生日期", "公民身份证号码", "户籍所在地", "现居住地", "身体情况", "是否学校寄宿", "就学情况",
+        "父亲.姓名", "父亲.公民身份证号码",
+        "父亲.当前务工地点", "父亲.联系电话", "母亲.姓名", "母亲.公民身份证号码", "母亲.当前务工地点", "母亲.联系电话",
+        "父母双方同时外出", "父母外出有无委托其他监护人", "委托监护人.姓名", "委托监护人.联系电话",
+        "委托监护人.公民身份证号码", "委托监护人.与被监护人关系", "监护类型", "家庭经济来源",
+    )
+}  # fmt: skip
+OTHER_WORDS = {
+    "姓名": "儿童\n姓 名", "性别": "性 别", "出生日期": "出生年月", "公民身份证号码": "身份证号", "现居住地": "家庭住址",
+    "就学情况": "就读情况",
+    "是否学校寄宿": "是否住校", "父亲.姓名": "父亲姓名", "父亲.公民身份证号码": "父亲身份证号", "父亲.当前务工地点": "父亲务工地",
+    "父亲.联系电话": "父亲联系方式",
+    "母亲.姓名": "母亲姓名", "母亲.当前务工地点": "母亲务工地点", "母亲.联系电话": "母亲手机号",
+    "父母双方同时外出": "父母双方均外出",
+    "委托监护人.姓名": "监护人姓名", "委托监护人.联系电话": "监护人电话", "委托监护人.与被监护人关系": "与儿童关系",
+    "家庭经济来源": "经济来源",
+}  # fmt: skip
+FEW = {
+    "姓名": "姓名",
+    "性别": "性别",
+    "公民身份证号码": "证件号码",
+    "父亲.姓名": "父亲",
+    "母亲.姓名": "母亲",
+    "委托监护人.姓名": "监护人",
+}
+
+
+def roster(
+    truths: Sequence[Truth], labels: dict[str, str], write: Notation, *, top: Iterable[Sequence[Any]] = ()
+) -> tuple[Cells, dict[int, Truth]]:
+    """One child a row below one header row; returns the cells, and which child stands in which row from 0."""
+    rows: Cells = [[*row] for row in top]
+    rows.append(["序号", *labels.values()])
+    at = {}
+    for order, truth in enumerate(truths, 1):
+        at[len(rows)] = truth
+        rows.append([order, *(truth.says(label, write) for label in labels)])
+    return rows, at
+
+
+def levels(truths: Sequence[Truth], write: Notation) -> tuple[Cells, dict[int, Truth], Merges]:
+    """Two merged levels above a row of column numbers, titles above, totals and signatures below."""
+    groups = [
+        ("儿童基本情况", ["姓名", "性别", "出生日期", "公民身份证号码", "户籍所在地"]),
+        ("父亲情况", ["父亲.姓名", "父亲.公民身份证号码", "父亲.当前务工地点", "父亲.联系电话"]),
+        ("母亲情况", ["母亲.姓名", "母亲.公民身份证号码", "母亲.当前务工地点", "母亲.联系电话"]),
+        ("委托监护人", ["委托监护人.姓名", "委托监护人.联系电话", "委托监护人.公民身份证号码", "委托监护人.与被监护人关系"]),
+    ]  # fmt: skip
+    upper, lower, merges, labels = ["序号"], [None], [(0, 0, 0, 17), (2, 0, 3, 0)], []
+    for group, members in groups:
+        merges.append((2, len(upper), 2, len(upper) + len(members) - 1))
+        upper += [group, *[None] * (len(members) - 1)]  # type: ignore[list-item]
+        lower += [label.rpartition(".")[2] for label in members]  # type: ignore[misc]
+        labels += members
+    rows: Cells = [
+        ["农村留守儿童花名册"], ["填报单位:青禾镇人民政府", *[None] * 9, "填报日期:2016年7月31日"], upper, lower,
+        [f"({n})" for n in range(1, len(upper) + 1)],
+    ]  # fmt: skip
+    at = {}
+    for order, truth in enumerate(truths, 1):
+        at[len(rows)] = truth
+        rows.append([order, *(truth.says(label, write) for label in labels)])
+        if order == 5:
+            rows += [["小计", f"{order}人"], [*upper], [*lower]]
+    rows += [
+        ["合计", f"{len(truths)}人"],
+        ["注:以上信息由各村核实"],
+        ["单位负责人:", None, None, "填表人:李某"],
+    ]
+    return rows, at, merges
+
+
+def ticked(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth], Merges]:
+    """Options as columns of √."""
+    groups = [(label, OPTIONS[label]) for label in ("身体情况", "就学情况", "家庭经济来源", "监护类型")]
+    upper: list[Any] = ["姓名", "公民身份证号码", "父亲姓名"]
+    lower: list[Any] = [None, None, None]
+    merges = [(0, column, 1, column) for column in range(3)]
+    for label, options in groups:
+        merges.append((0, len(upper), 0, len(upper) + len(options) - 1))
+        upper += [label, *[None] * (len(options) - 1)]
+        lower += options
+    rows, at = [upper, lower], {}
+    for truth in truths:
+        at[len(rows)] = truth
+        cells = [truth.says(label, PLAINLY) for label in ("姓名", "公民身份证号码", "父亲.姓名")]
+        for label, options in groups:
+            told = truth.record.get(label)
+            cells += ["√" if o == told or (isinstance(told, list) and o in told) else None for o in options]
+        rows.append(cells)
+    return rows, at, merges
+
+
+RELATIVE = ["姓名", "公民身份证号码", "当前务工地点", "联系电话"]
+
+
+def relatives(truths: Sequence[Truth], write: Notation, own: str) -> tuple[Cells, dict[int, Truth], Merges]:
+    """A line a relative: the child's own cells stand once (`blank`), are merged, or are said again (`again`)."""
+    labels = ["姓名", "性别", "出生日期", "公民身份证号码", "现居住地"]
+    rows: Cells = [
+        ["序号", *labels, "家庭成员", *[None] * 4],
+        [None] * 6 + ["关系", "姓名", "身份证号码", "务工地点", "联系电话"],
+    ]
+    merges: Merges = [(0, 6, 0, 10), *((0, column, 1, column) for column in range(6))]
+    at = {}
+    for order, truth in enumerate(truths, 1):
+        at[len(rows)] = truth
+        people = [p for p in ("父亲", "母亲", "委托监护人") if f"{p}.姓名" in truth.record]
+        for line, person in enumerate(people):
+            said = line == 0 or own == "again"
+            cells = [order, *(truth.says(label, write) for label in labels)] if said else [None] * 6
+            rows.append([*cells, person, *(truth.says(f"{person}.{label}", write) for label in RELATIVE)])
+        if own == "merged" and len(people) > 1:
+            merges += [(len(rows) - len(people), column, len(rows) - 1, column) for column in range(6)]
+    return rows, at, merges
+
+
+# --- The form as printed
+def page(truth: Truth, write: Notation, *, colon: bool = False) -> tuple[Cells, Merges]:
+    """One child's form, as annex 1 prints it; with `colon`, label and value share a cell."""
+
+    def say(label: str, shown: str | None = None) -> list[Any]:
+        shown, cell = shown or label.rpartition(".")[2], truth.says(label, write)
+        return [f"{shown}:{'' if cell is None else cell}"] if colon else [shown, cell]
+
+    def person(who: str, *labels: str) -> list[Any]:
+        return [
+            cell for label in labels for cell in say(f"{who}.{label}", f"{who}{label}" if colon else None)
+        ]
+
+    rows: Cells = [
+        ["农村留守儿童基本情况登记表"], ["填报单位:青禾镇", None, None, "填报日期:2016年7月31日"],
+        ["个人基本情况", *say("姓名"), *say("性别"), *say("民族")],
+        [None, *say("出生日期"), *say("公民身份证号码")],
+        [None, *say("户籍所在地"), *say("现居住地")],
+        [None, *say("身体情况"), *say("是否学校寄宿"), *say("就学情况")],
+        ["家庭情况", *([] if colon else ["父亲"]), *person("父亲", "姓名", "出生日期", "公民身份证号码")],
+        [None, *([] if colon else [None]), *person("父亲", "当前务工地点", "联系电话")],
+        [None, *([] if colon else ["母亲"]), *person("母亲", "姓名", "出生日期", "公民身份证号码")],
+        [None, *([] if colon else [None]), *person("母亲", "当前务工地点", "联系电话")],
+        ["实际监护情况", *say("父母双方同时外出"), *say("父母外出有无委托其他监护人")],
+        [None, *say("委托监护人.姓名", "委托监护人姓名"), *say("委托监护人.联系电话", "委托监护人电话")],
+        [None, *say("委托监护人.公民身份证号码", "委托监护人公民身份证号码"), *say("委托监护人.与被监护人关系")],
+        [None, *say("监护类型")], [None, *say("家庭经济来源")],
+        ["单位负责人:", None, "复核人:", None, "填表人:"],
+    ]  # fmt: skip
+    merges = [(2, 0, 5, 0), (6, 0, 9, 0), (10, 0, 14, 0)]
+    return rows, merges if colon else [*merges, (6, 1, 7, 1), (8, 1, 9, 1)]
+
+
+def pages(truths: Sequence[Truth], write: Notation, **how: bool) -> tuple[Cells, dict[int, Truth], Merges]:
+    """Pages one below the other, an empty one at the end."""
+    rows: Cells = []
+    merges: Merges = []
+    at = {}
+    for truth in [*truths, Truth({})]:
+        if truth.record:
+            at[len(rows) + 2] = truth
+        told, joined = page(truth, write, **how)
+        merges += [(t + len(rows), left, b + len(rows), right) for t, left, b, right in joined]
+        rows += [*told, []]
+    return rows, at, merges
+
+
+def boxes(chosen: Sequence[str], options: Sequence[str]) -> str:
+    """☑是 □否."""
+    return " ".join(f"{'☑' if option in chosen else '□'}{option}" for option in options)
+
+
+def brackets(chosen: Sequence[str], options: Sequence[str]) -> str:
+    """是(√) 否( )."""
+    return " ".join(f"{option}({'√' if option in chosen else ' '})" for option in options)
+
+
+def behind(chosen: Sequence[str], options: Sequence[str]) -> str:
+    """是√ 否."""
+    return " ".join(f"{option}√" if option in chosen else option for option in options)
+
+
+def own_page(truth: Truth) -> Cells:
+    """A page of a township's own making: a digit a box, and the family as a small table."""
+    digits = list(truth.record["公民身份证号码"])
+    people = [
+        [who, *(truth.says(f"{who}.{label}", PLAINLY) for label in ("姓名", "出生日期", *RELATIVE[1:]))]
+        for who in ("父亲", "母亲")
+    ]  # fmt: skip
+    return [
+        ["困境(留守)儿童一人一档"], ["儿童姓名", truth.record["姓名"], "性别", truth.record["性别"],
+         "出生年月", truth.record["出生日期"]],
+        ["身份证号码", *digits], ["家庭住址", truth.record["现居住地"]],
+        ["称谓", "姓名", "出生年月", "身份证号", "务工地点", "联系方式"], *people,
+        ["监护类型", truth.record["监护类型"]], ["备注", None],
+    ]  # fmt: skip
+
+
+# --- Files
+@dataclass
+class Told:
+    """A file and its truth: sheet, row from 1, and the child that stands there."""
+
+    filename: str
+    content: bytes
+    truth: list[tuple[str, int, Truth]]
+
+
+def on_sheets(
+    name: str,
+    sheets: dict[str, tuple[Cells, dict[int, Truth]]],
+    merges: Sequence[Merge] = (),
+    **how: Any,
+) -> Told:
+    """An .xlsx of these sheets."""
+    content = workbook({sheet: rows for sheet, (rows, _) in sheets.items()}, merges, **how)
+    truth = [(sheet, row + 1, child) for sheet, (_, at) in sheets.items() for row, child in at.items()]
+    return Told(f"{name}.xlsx", content, truth)
+
+
+def as_text(name: str, rows: Cells, at: dict[int, Truth], encoding: str, delimiter: str = ",") -> Told:
+    """A text file of these rows."""
+    told = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    suffix = "tsv" if delimiter == "\t" else "csv"
+    content = text_file(told, encoding, delimiter)
+    return Told(f"{name}.{suffix}", content, [("", row + 1, child) for row, child in at.items()])
+
+
+def as_html(name: str, rows: Cells, at: dict[int, Truth], merges: Merges) -> Told:
+    """A web page that calls itself .xls."""
+    spans = {(top, left): (bottom - top + 1, right - left + 1) for top, left, bottom, right in merges}
+    gone = {
+        (row, column) for top, left, bottom, right in merges
+        for row in range(top, bottom + 1) for column in range(left, right + 1) if (row, column) != (top, left)
+    }  # fmt: skip
+    lines = []
+    for r, row in enumerate(rows):
+        cells = "".join(
+            "<td rowspan={} colspan={}>{}</td>".format(
+                *spans.get((r, c), (1, 1)), "&nbsp;" if cell is None else str(cell).replace("\n", "<br/>")
+            )
+            for c, cell in enumerate(row) if (r, c) not in gone
+        )  # fmt: skip
+        lines.append(f"<tr>{cells}</tr>")
+    head = '<html xmlns:x="urn:schemas-microsoft-com:office:excel"><head><meta charset="gb2312"><style>td{}</style></head>'
+    content = f"{head}<body><table border=1>{''.join(lines)}</table></body></html>".encode("gb18030")
+    return Told(f"{name}.xls", content, [("", row + 1, child) for row, child in at.items()])
