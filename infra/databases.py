@@ -28,6 +28,9 @@ grant insert, update, delete on moved to {app};
 grant insert, update on duty to {app};
 grant update on feed_head to {app};
 """
+_IMPORTS = """
+grant insert, update on column_choice to {app};
+"""
 _PROJECTS = """
 revoke all on all tables in schema public from {app}, agency_projector;
 revoke execute on function append from public;
@@ -63,9 +66,13 @@ def password(secret: str, role: str) -> str:
 
 def grants(service: str) -> str:
     """Return the SQL that a service's owner runs after its migrations."""
-    text = {"agency": _PROJECTS, "notification": _RUNS + _ROUTES, "live": _COPIES, "audit": _AUDITS}.get(
-        service, _RUNS
-    )
+    text = {
+        "registry": _RUNS + _IMPORTS,
+        "agency": _PROJECTS,
+        "notification": _RUNS + _ROUTES,
+        "live": _COPIES,
+        "audit": _AUDITS,
+    }.get(service, _RUNS)
     return text.format(app=f"{service}_app")
 
 

@@ -121,6 +121,16 @@ def import_files(
     as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
     closing_date: Closing = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只试读 · Try only, write nothing")] = False,
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="只看概要:栏目、行数、问题 · Summary only: columns, counts, problems"),
+    ] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="本单位栏目=登记表栏目,记住不忘 · Own label=form's label, remembered; empty: not read"
+        ),
+    ] = None,
     rural_verified: Annotated[bool, typer.Option("--rural-verified", help=_RURAL)] = False,
     refused: Annotated[Path | None, typer.Option(help="被拒行写入此工作簿 · Refused rows go here")] = None,
     as_json: AsJson = False,
@@ -137,7 +147,18 @@ def import_files(
     }  # fmt: skip
     whole = _guarded(
         lambda: _with_platform(
-            data, url, lambda platform: import_all(platform, files, as_post, wanted, refused, as_json=as_json)
+            data,
+            url,
+            lambda platform: import_all(
+                platform,
+                files,
+                as_post,
+                wanted,
+                refused,
+                columns=column or [],
+                preview=preview,
+                as_json=as_json,
+            ),
         )
     )
     if not whole:

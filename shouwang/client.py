@@ -119,6 +119,10 @@ class Person:
         told = {k: v for k, v in params.items() if v is not None}
         return (await self._platform.request("GET", f"/{path}", params=told, headers=self.headers)).json()
 
+    async def put(self, path: str, told: Any) -> Any:
+        """Say how something is to be: `put("registry/imports/columns", […])`."""
+        return (await self._platform.request("PUT", f"/{path}", json=told, headers=self.headers)).json()
+
     async def search(self, **wanted: str) -> Any:
         """Search children."""
         return (

@@ -1,5 +1,6 @@
 """`shouwang import`: sends ledgers to a running platform and prints what became of each row."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,12 +24,21 @@ async def import_all(
     wanted: dict[str, Any],
     refused: Path | None,
     *,
+    columns: list[str],
+    preview: bool,
     as_json: bool,
 ) -> bool:
-    """Import files one after the other; returns whether every file could be read."""
+    """Import files one after the other, or only preview them; returns whether every file could be read."""
     clerk = await platform.sign_in(await post_of(platform, post))
+    if columns:
+        pairs = [told.rpartition("=") for told in columns]
+        choices = [{"label": label, "field": field or None} for label, _, field in pairs]
+        await clerk.put("registry/imports/columns", choices)
     whole = True
     for file in files:
+        if preview:
+            whole = await _preview(clerk, file, wanted, as_json=as_json) and whole
+            continue
         lines = await _import(clerk, file, wanted)
         for line in lines:
             typer.echo(msgspec.json.encode(line).decode() if as_json else _plain(line))
@@ -41,6 +51,25 @@ async def import_all(
             target = refused if len(files) == 1 else refused.with_name(f"{refused.stem}-{file.stem}.xlsx")
             target.write_bytes(book.content)
     return whole
+
+
+async def _preview(clerk: Person, file: Path, wanted: dict[str, Any], *, as_json: bool) -> bool:
+    told = {k: v for k, v in wanted.items() if k != "dry_run"}
+    content = await asyncio.to_thread(file.read_bytes)
+    seen = (await clerk.send_file("registry/imports/preview", content, filename=file.name, **told)).json()
+    if as_json:
+        typer.echo(msgspec.json.encode(seen).decode())
+        return bool(seen["outcome"] != "refused")
+    typer.echo(_plain(seen))
+    for sheet in seen.get("columns", []):
+        typer.echo(f"  {sheet['sheet'] or file.name}")
+        for column in sheet["columns"]:
+            doubt = f"  ({_said(column['doubt'])})" if column["doubt"] else ""
+            typer.echo(f"    {column['label']} → {column['field'] or '—'}{doubt}")
+    for case in seen.get("cases", []):
+        where = ", ".join(f"{c['sheet']} {c['row']} {c['about']}".strip() for c in case["first"])
+        typer.echo(f"  ✗{case['refuses']} !{case['warns']}  {case['zh']} {case['en']}  [{where}]")
+    return bool(seen["outcome"] != "refused")
 
 
 async def _import(clerk: Person, file: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:

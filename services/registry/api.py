@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +13,8 @@ from services.kernel.commands import Commands
 from services.kernel.reference import Reference
 from services.kernel.store import EventStore
 from services.kernel.web import Purpose, Who, body_of
-from services.registry.imports import Imports, Order, Result, file_line
+from services.registry.columns import Choice, Columns
+from services.registry.imports import Imports, Order, Result, file_line, preview
 
 MOST_BYTES = 50 * 1024 * 1024
 _BODY = {
@@ -36,10 +37,12 @@ Attested = Annotated[
 ]
 
 
-def import_routes(commands: Commands, store: EventStore, reference: Reference, who: Who) -> APIRouter:
+def import_routes(
+    commands: Commands, store: EventStore, reference: Reference, columns: Columns, who: Who
+) -> APIRouter:
     """Return the import's routes."""
     router = APIRouter(tags=["台账导入 ledger import"])
-    imports = Imports(commands, store, reference)
+    imports = Imports(commands, store, reference, columns)
 
     @router.post(
         "/imports",
@@ -66,6 +69,40 @@ def import_routes(commands: Commands, store: EventStore, reference: Reference, w
             yield msgspec.json.encode(file_line(reading, results, content)) + b"\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    @router.post(
+        "/imports/preview",
+        summary="预览导入,不登记:栏目如何理解、各有多少行、各类问题举例 · Preview, writes nothing: columns, counts, first cases",
+        openapi_extra=_BODY,
+    )
+    async def preview_ledger(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        filename: Filename,
+        closing_date: Closing = None,
+        rural: Attested = None,
+    ) -> dict[str, Any]:
+        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
+        content = await body_of(request, MOST_BYTES)
+        reading = await imports.read(order, content)
+        return preview(reading, [result async for result in imports.run(order, reading)], content)
+
+    @router.get(
+        "/imports/columns", summary="本单位选定的栏目含义 · How this office has its columns understood"
+    )
+    async def chosen_columns(request: Request, x_purpose: Purpose) -> list[Choice]:  # noqa: ARG001
+        return await columns.chosen(who(request))
+
+    @router.put(
+        "/imports/columns",
+        summary="选定栏目含义,下次导入沿用 · Say how columns are to be understood, remembered for the office",
+    )
+    async def choose_columns(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        choices: list[Choice],
+    ) -> list[Choice]:
+        return await columns.choose(who(request), choices)
 
     @router.post(
         "/imports/refused-rows", summary="取回被拒行的工作簿,不登记 · Refused rows as a workbook, writes nothing",

@@ -8,6 +8,7 @@ from services.kernel.service import Service, Tools, positions_of
 from services.kernel.web import application, command_routes
 from services.registry.api import import_routes
 from services.registry.child import CHILD
+from services.registry.columns import Columns
 from services.registry.erasure import Erasure
 from services.registry.founding import found
 
@@ -24,9 +25,11 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
         if founding is not None:
             await found(founding, path.store, path.recorder, tools.world)
 
+    columns = Columns(tools.database, tools.world)
+    routes = import_routes(path.commands, path.store, path.reference, columns, path.who)
     app = application(
         "registry", ("登记", "Registry: who is on file"),
-        [command_routes(path.commands, path.who), import_routes(path.commands, path.store, path.reference, path.who)],
+        [command_routes(path.commands, path.who), routes],
         [tools.database.ping], lambda: positions_of(path.store, consumers),
     )  # fmt: skip
     return Service(

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from schemas.registry import LedgerFacts, RuralProof
 from services.kernel.auth import Principal
-from services.kernel.authority import check
 from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.decider import Command
 from services.kernel.errors import AlreadyOnFile, Refusal
@@ -20,12 +19,15 @@ from services.kernel.reference import Reference, covers
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
 from services.registry.child import OtherIdNumber, RegisterChild, UpdateLedgerEntry, identities_of
+from services.registry.columns import Columns
+from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
 from services.registry.ledger.reader import read_ledger
 from services.registry.ledger.refused import refused_workbook
 from services.registry.ledger_record import facts_from
 
 _TOGETHER = 250
+_CASES = 3
 
 CODES = {
     "unchanged": ("该儿童已在台账,信息无变化", "The child is on file already and nothing differs"),
@@ -82,16 +84,19 @@ class Order:
 class Imports:
     """The registry's import. The same file again changes nothing; a changed one changes only what differs."""
 
-    def __init__(self, commands: Commands, store: EventStore, reference: Reference) -> None:
+    def __init__(self, commands: Commands, store: EventStore, reference: Reference, columns: Columns) -> None:
         """Import through the same commands that a clerk could issue by hand."""
+        self._columns = columns
         self._commands = commands
         self._store = store
         self._reference = reference
 
     async def read(self, order: Order, content: bytes) -> LedgerReading:
-        """Authorise and read a file. Raises NotAllowed."""
-        check("import-ledger", order.who, region=order.who.body.region)
-        return await asyncio.to_thread(read_ledger, content, order.filename, closing_date=order.closing_date)
+        """Authorise and read a file, its columns as the office chose. Raises NotAllowed."""
+        choices = await self._columns.read_by(order.who)
+        return await asyncio.to_thread(
+            read_ledger, content, order.filename, closing_date=order.closing_date, choices=choices
+        )
 
     async def run(self, order: Order, reading: LedgerReading) -> AsyncIterator[Result]:
         """Carry an import out, a few hundred rows at a time, in the file's order; each result is durable when told."""
@@ -180,6 +185,30 @@ class Imports:
         if child is None:
             return RegisterChild.model_validate(told | {"region": region}, strict=False)
         return UpdateLedgerEntry.model_validate(told | {"child": child}, strict=False)
+
+
+def preview(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:
+    """Return what an import would do: how columns are understood, how many rows go which way, first cases of each code."""
+    cases: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for told in (*result.reasons, *result.row.warnings) if result.outcome != "ignored" else ():
+            code = code_of(told)
+            case = cases.setdefault(code, {"code": code, "refuses": 0, "warns": 0, "first": []})
+            case["refuses" if told in result.reasons and result.outcome == "refused" else "warns"] += 1
+            if len(case["first"]) < _CASES:
+                place = result.row.place
+                case["first"].append(
+                    {"sheet": place.sheet, "row": place.row, "about": told.rpartition(":")[0]}
+                )
+    for code, case in cases.items():
+        zh, en = CODES.get(code, (code, code))
+        case |= {
+            "zh": explain(code, "zh") if code in get_codes() else zh,
+            "en": explain(code, "en") if code in get_codes() else en,
+        }
+    return file_line(reading, results, content) | {
+        "cases": sorted(cases.values(), key=lambda c: (-c["refuses"], c["code"]))
+    }
 
 
 def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:

@@ -169,3 +169,58 @@ async def test_the_ledger_is_filtered_and_paged(running: Running) -> None:
     assert {(c["sex"], c["schooling"]) for c in girls["children"]} == {("female", "primary")}
     village = await clerk.ask("agency/ledger", region="990101001002")
     assert {c["region"] for c in village["children"]} == {"990101001002"}
+
+
+OWN_WORDS = (
+    "娃娃的大名,性别,出生日期,身份证号,爹娘都出去了没有,我们的编号\n癸小禾,男,2015-03-05,,是,7\n".encode()
+)
+
+
+@pytest.mark.req("REG-06")
+async def test_a_preview_tells_columns_counts_and_first_cases_and_writes_nothing(running: Running) -> None:
+    before = await heads(running)
+    clerk = await running.sign_in("township-a-clerk")
+    wrong = "错小禾,男,2015-03-05,990101201503050011,上塘村1组,是,甲大田,何春"
+    seen = (
+        await clerk.send_file("registry/imports/preview", csv(wrong, wrong, wrong, wrong), filename="a.csv")
+    ).json()
+    assert await heads(running) == before
+    assert {c["label"]: c["field"] for c in seen["columns"][0]["columns"]}["父亲姓名"] == "父亲.姓名"
+    assert seen["counts"]["refused"] == 4
+    case = next(c for c in seen["cases"] if c["code"] == "id-checksum-wrong")
+    assert (case["refuses"], [c["row"] for c in case["first"]]) == (4, [2, 3, 4])
+    assert "校验码" in case["zh"]
+    assert "check digit" in case["en"]
+
+
+@pytest.mark.req("REG-06")
+async def test_a_column_that_the_office_explained_once_is_understood_in_its_next_file(
+    running: Running,
+) -> None:
+    clerk, other = await running.sign_in("township-b-clerk"), await running.sign_in("township-a-clerk")
+    refused = (await clerk.send_file("registry/imports/preview", OWN_WORDS, filename="a.csv")).json()
+    assert refused["reasons"] == ["no-header-found"]
+    chosen = [
+        {"label": "娃娃的大名", "field": "姓名"}, {"label": "爹娘都出去了没有", "field": "父母双方同时外出"},
+        {"label": "我们的编号", "field": None},
+    ]  # fmt: skip
+    assert len(await clerk.put("registry/imports/columns", chosen)) == 3
+    *rows, file = await send(running, OWN_WORDS, "b.csv", "township-b-clerk", dry_run=True)
+    (row,) = [r["record"] for r in rows if "record" in r]
+    assert (row["姓名"], row["父母双方同时外出"]) == ("癸小禾", True)
+    assert [c["doubt"] for c in file["columns"][0]["columns"]] == [None] * 6
+    again = (await other.send_file("registry/imports/preview", OWN_WORDS, filename="a.csv")).json()
+    assert again["outcome"] == "refused", "another office's words are its own"
+
+
+@pytest.mark.req("REG-06")
+async def test_a_column_can_only_be_a_label_of_the_form_and_only_a_township_says_so(running: Running) -> None:
+    clerk, teacher = await running.sign_in("township-a-clerk"), await running.sign_in("school-a-teacher")
+    with pytest.raises(Told) as told:
+        await clerk.put("registry/imports/columns", [{"label": "x", "field": "星座"}])
+    assert told.value.body["code"] == "unknown-field"
+    assert "父亲.姓名" in told.value.body["facts"]["known"]
+    with pytest.raises(Told, match="403"):
+        await teacher.put("registry/imports/columns", [{"label": "x", "field": "姓名"}])
+    with pytest.raises(Told, match="403"):
+        await teacher.ask("registry/imports/columns")

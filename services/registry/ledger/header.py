@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.registry.ledger.data import bare
 from services.registry.ledger.labels import Meaning, is_label, levels_of, meaning_of
-from services.registry.ledger.model import Cell, Column, Merge, SheetRow
+from services.registry.ledger.model import Cell, Choices, Column, Merge, SheetRow
 
 HIGHEST = 4  # levels of a header
 REACH = 60  # rows before a header
 LONGEST_LABEL = 120
+NONE: Choices = {}
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Header:
 
 
 def find_header(
-    rows: Sequence[SheetRow], merges: Sequence[Merge], start: int, reach: int = REACH
+    rows: Sequence[SheetRow], merges: Sequence[Merge], start: int, reach: int = REACH, choices: Choices = NONE
 ) -> Header | None:
-    """The best block within `reach` rows from `start`; of equals the first and lowest one."""
+    """The best block within `reach` rows from `start`; of equals the first and lowest one. `choices` come first."""
     best: Header | None = None
     near = rows[start : start + reach + HIGHEST]
     merges = [merge for merge in merges if near and near[0].index <= merge[0] <= near[-1].index]
@@ -35,7 +37,7 @@ def find_header(
             block = rows[first : first + height]
             if len(block) < height or block[-1].index - block[0].index >= HIGHEST:
                 break
-            header = _read(block, merges, first)
+            header = _read(block, merges, first, choices)
             if header and (best is None or header.score > best.score):
                 best = header
     return best
@@ -52,10 +54,10 @@ def _labels_in(row: SheetRow) -> int:
     return sum(isinstance(cell, str) and len(cell) <= 40 and is_label(cell) for cell in row.cells)
 
 
-def _read(block: Sequence[SheetRow], merges: Sequence[Merge], first: int) -> Header | None:
+def _read(block: Sequence[SheetRow], merges: Sequence[Merge], first: int, choices: Choices) -> Header | None:
     grid = _spread([[_text(cell) for cell in row.cells] for row in block], block, merges)
     stacks = [levels_of(stack) for stack in zip(*grid, strict=True)]
-    columns, points = _columns(stacks)
+    columns, points = _columns(stacks, choices)
     fields = {column.field for column in columns if column.field}
     if "姓名" not in fields or (len(fields) < 3 and "公民身份证号码" not in fields):
         return None
@@ -86,15 +88,16 @@ def _spread(grid: list[list[str]], block: Sequence[SheetRow], merges: Sequence[M
     return grid
 
 
-def _columns(stacks: Sequence[tuple[str, ...]]) -> tuple[list[Column], float]:
+def _columns(stacks: Sequence[tuple[str, ...]], choices: Choices) -> tuple[list[Column], float]:
     columns: list[Column] = []
     points, person = 0.0, None
     taken: set[tuple[str, str | None]] = set()
     for index, levels in enumerate(stacks):
         if not levels:
             continue
-        meaning, worth = _best(levels)
-        column = _column(index, " ".join(levels), meaning, person, taken)
+        label = " ".join(levels)
+        meaning, worth = _chosen(label, choices) or _best(levels)
+        column = _column(index, label, meaning, person, taken)
         if meaning and meaning.field and "." in meaning.field:
             person = meaning.field.split(".")[0]
         elif meaning and meaning.field:
@@ -105,6 +108,13 @@ def _columns(stacks: Sequence[tuple[str, ...]]) -> tuple[list[Column], float]:
         points += worth if understood else -0.5 if meaning else -1.0
         columns.append(column)
     return columns, points
+
+
+def _chosen(label: str, choices: Choices) -> tuple[Meaning, float] | None:
+    if bare(label) not in choices:
+        return None
+    field = choices[bare(label)]
+    return Meaning(field=field, kept=field is not None), 1.0
 
 
 def _repeats(column: Column) -> bool:

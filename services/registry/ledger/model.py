@@ -1,11 +1,15 @@
 """What passes between the stages: sheets, columns, rows, and the reading that comes out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
 Outcome = Literal["accepted", "refused", "duplicate", "ignored"]
+Choices = Mapping[
+    str, str | None
+]  # an office's own label, bare → a key of the record, None where it is not read
 Merge = tuple[int, int, int, int]  # first row, first column, last row, last column; 0-based
 
 

@@ -6,8 +6,17 @@ from datetime import date
 from services.registry.ledger.decisions import decide
 from services.registry.ledger.duplicates import mark_duplicates
 from services.registry.ledger.forms import read_forms
+from services.registry.ledger.header import NONE
 from services.registry.ledger.members import fold_members
-from services.registry.ledger.model import FileRefused, LedgerReading, Place, Row, Sheet, SheetColumns
+from services.registry.ledger.model import (
+    Choices,
+    FileRefused,
+    LedgerReading,
+    Place,
+    Row,
+    Sheet,
+    SheetColumns,
+)
 from services.registry.ledger.printed import printed_date, printed_unit
 from services.registry.ledger.records import read_record
 from services.registry.ledger.tables import Body, Table, read_tables
@@ -15,9 +24,12 @@ from services.registry.ledger.values.read import Setting
 from services.registry.ledger.workbook import open_workbook
 
 
-def read_ledger(content: bytes, filename: str, *, closing_date: date | None) -> LedgerReading:
+def read_ledger(
+    content: bytes, filename: str, *, closing_date: date | None, choices: Choices = NONE
+) -> LedgerReading:
     """Reads a roster of one child a row (REG-06, REG-07); the same arguments give the same reading.
 
+    `choices` say how the office's own labels are to be understood, before anything is guessed.
     Ages are counted to the closing date that a sheet prints (填报日期), else to `closing_date`; without
     both they are not counted. Rows come in the order of the file. Blank rows between others are `ignored`,
     unless more than fifty follow one another; blank rows at the end are not listed. A sheet without a
@@ -26,18 +38,20 @@ def read_ledger(content: bytes, filename: str, *, closing_date: date | None) -> 
     """
     try:
         sheets = open_workbook(content, filename)
-        return _read(sheets, filename, closing_date)
+        return _read(sheets, filename, closing_date, choices)
     except FileRefused as refused:
         return LedgerReading(filename, refused=refused.code, refused_detail=refused.detail)
 
 
-def _read(sheets: tuple[Sheet, ...], filename: str, closing_date: date | None) -> LedgerReading:
+def _read(
+    sheets: tuple[Sheet, ...], filename: str, closing_date: date | None, choices: Choices
+) -> LedgerReading:
     rows: list[Row] = []
     columns: list[SheetColumns] = []
     printed: list[date] = []
     unit: str | None = None
     for sheet in sheets:
-        bodies, understood = _tables(sheet)
+        bodies, understood = _tables(sheet, choices)
         columns += understood
         told = [body.row for body in bodies if body.ignored and understood]
         day = printed_date(told, Setting(sheet.date_1904, sheet.typed))
@@ -57,13 +71,13 @@ def _read(sheets: tuple[Sheet, ...], filename: str, closing_date: date | None) -
     )
 
 
-def _tables(sheet: Sheet) -> tuple[list[Body], list[SheetColumns]]:
+def _tables(sheet: Sheet, choices: Choices) -> tuple[list[Body], list[SheetColumns]]:
     """The rows of a sheet and how its columns were understood: pages of the form, else tables below headers."""
     pages = read_forms(sheet)
     if pages is not None:
         first = next(body for body in pages if body.columns)
         return pages, [SheetColumns(sheet.name, (), first.columns, (), sheet.hidden)]
-    tables, bodies = fold_members(*read_tables(sheet))
+    tables, bodies = fold_members(*read_tables(sheet, choices))
     return bodies, [_columns(sheet, table) for table in tables]
 
 

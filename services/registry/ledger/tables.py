@@ -7,7 +7,7 @@ from functools import cache
 
 from services.registry.ledger.data import half_width, load
 from services.registry.ledger.header import Header, find_header, looks_like_header
-from services.registry.ledger.model import Cell, Column, Sheet, SheetRow
+from services.registry.ledger.model import Cell, Choices, Column, Sheet, SheetRow
 
 OWN = ("姓名", "公民身份证号码", "出生日期", "性别")  # never taken over from a merged neighbour
 DIGITS = re.compile(r"\D")
@@ -35,18 +35,18 @@ class Table:
     rows: tuple[int, ...]  # of the header, from 0
 
 
-def read_tables(sheet: Sheet) -> tuple[list[Table], list[Body]]:
+def read_tables(sheet: Sheet, choices: Choices) -> tuple[list[Table], list[Body]]:
     """The sheet's headers and all its rows in order; without any header every row is left unread."""
     tables: list[Table] = []
     bodies: list[Body] = []
-    header = find_header(sheet.rows, sheet.merges, 0)
+    header = find_header(sheet.rows, sheet.merges, 0, choices=choices)
     if header is None:
         return [], [Body(row, (), "no-header-found") for row in sheet.rows]
     bodies += [Body(row, (), "title-row") for row in sheet.rows[: header.first]]
     above = _merged_above(sheet)
     at = header.first
     while at < len(sheet.rows):
-        found = header if at == header.first else _header_at(sheet, at)
+        found = header if at == header.first else _header_at(sheet, at, choices)
         if found is None:
             bodies.append(_body(sheet.rows[at], header.columns, above.get(sheet.rows[at].index)))
             at += 1
@@ -61,10 +61,10 @@ def read_tables(sheet: Sheet) -> tuple[list[Table], list[Body]]:
     return tables, list(_with_blanks(bodies))
 
 
-def _header_at(sheet: Sheet, at: int) -> Header | None:
+def _header_at(sheet: Sheet, at: int, choices: Choices) -> Header | None:
     if not any(looks_like_header(row) for row in sheet.rows[at : at + 2]):
         return None
-    found = find_header(sheet.rows, sheet.merges, at, 1)
+    found = find_header(sheet.rows, sheet.merges, at, 1, choices)
     return found if found and found.score >= 3 else None
 
 
