@@ -116,8 +116,12 @@ class Person:
 
     async def ask(self, path: str, **params: Any) -> Any:
         """Ask a question: `ask("agency/worklist")`."""
+        return (await self.fetch(path, **params)).json()
+
+    async def fetch(self, path: str, **params: Any) -> httpx2.Response:
+        """Ask for a file."""
         told = {k: v for k, v in params.items() if v is not None}
-        return (await self._platform.request("GET", f"/{path}", params=told, headers=self.headers)).json()
+        return await self._platform.request("GET", f"/{path}", params=told, headers=self.headers)
 
     async def put(self, path: str, told: Any) -> Any:
         """Say how something is to be: `put("registry/imports/columns", […])`."""

@@ -1,13 +1,14 @@
 """What an agency asks over HTTP. Nothing is written here but the record of each look."""
 
 import hmac
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.agency.exporting import Exporting, Kind
 from services.agency.reading import Looks, Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
 from services.kernel.errors import NotSignedIn
@@ -20,6 +21,7 @@ AtLeast = Annotated[
     ),
 ]
 
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ChildPath = Annotated[UUID, Path(description="儿童编号 · Child id")]
 
 
@@ -62,7 +64,7 @@ def internal_routes(looks: Looks, service_secret: str) -> APIRouter:
     return router
 
 
-def routes(views: Views, reading: Reading, who: Who) -> APIRouter:
+def routes(views: Views, exporting: Exporting, reading: Reading, who: Who) -> APIRouter:
     """Return the agency's questions."""
     router = APIRouter(tags=["查询 questions"])
 
@@ -92,6 +94,30 @@ def routes(views: Views, reading: Reading, who: Who) -> APIRouter:
             "schooling": schooling, "quality": quality,
         }  # fmt: skip
         return await views.ledger(asker, wanted, after)
+
+    @router.get(
+        "/exports/{kind}",
+        summary="导出台账:花名册、登记表、汇总表(xlsx) · The ledger as roster, forms or annex 3",
+        response_class=Response,
+        responses={200: {"content": {_XLSX: {}}, "description": "工作簿 · The workbook"}},
+    )
+    async def export(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        kind: Annotated[
+            Kind, Path(description="roster 花名册、forms 登记表、summary 汇总表 · What to take out")
+        ],
+        closing_date: Annotated[date, Query(description="填报截止日期 · Ages are counted to this day")],
+        at_least: AtLeast = None,
+    ) -> Response:
+        asker = who(request)
+        await reading.wait_for(at_least)
+        book = await exporting.export(asker, kind, closing_date)
+        return Response(
+            book,
+            media_type=_XLSX,
+            headers={"Content-Disposition": f'attachment; filename="{kind}-{closing_date}.xlsx"'},
+        )
 
     @router.post("/search", summary="查找儿童 · Find a child")
     async def search(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.agency.api import internal_routes, routes
+from services.agency.exporting import Exporting
 from services.agency.projector import Projector
 from services.agency.reading import FeedQuestions, Looks, Reading
 from services.agency.tokens import SearchTokens
@@ -34,11 +35,12 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     pages = Consumer("agency.pages", (FEED,), tools.database, tools.bus, projector.fold)
     reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world, pages)
     looks = Looks(readers)
+    views = Views(reading, reference, tokens)
     who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
     consumers = [reference_consumer("agency", tools, reference), pages]
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
-        [routes(Views(reading, reference, tokens), reading, who), internal_routes(looks, tools.service_secret)],
+        [routes(views, Exporting(reading, reference), reading, who), internal_routes(looks, tools.service_secret)],
         [readers.ping], lambda: positions_of(None, consumers),
     )  # fmt: skip
     service = Agency("agency", tools, app, None, reference, consumers, [], looks=looks)

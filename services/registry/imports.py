@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from schemas.ledger_form import facts_from
 from schemas.registry import LedgerFacts, RuralProof
 from services.kernel.auth import Principal
 from services.kernel.commands import Answer, Asked, Commands
@@ -24,7 +25,6 @@ from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
 from services.registry.ledger.reader import read_ledger
 from services.registry.ledger.refused import refused_workbook
-from services.registry.ledger_record import facts_from
 
 _TOGETHER = 250
 _CASES = 3

@@ -1,5 +1,6 @@
-"""From the form's printed labels to the ledger's facts, as data: one line a label."""
+"""The form of 2016 and the ledger's facts: printed labels to fields and back, as data, one line a label."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.registry import Health, LedgerFacts, Parent, Quality, RuralProof, Schooling, Sex
@@ -88,3 +89,32 @@ def facts_from(record: dict[str, Any], rural: RuralProof | None) -> LedgerFacts:
         else:
             facts[_PLAIN[label]] = value
     return LedgerFacts.model_validate(facts, strict=False)
+
+
+_LABEL = {field: label for label, field in _PLAIN.items()}
+_SHOWN = {
+    field: (label, {code.value: word for word, code in of.items()}) for label, (field, of) in _OPTIONS.items()
+}
+_PERSON = {field: person for person, field in _PERSONS.items()}
+_LABEL_OF_PERSON = {field: label for label, field in _OF_PERSON.items()}
+_LABEL_APART = {field: label for label, field in _APART.items() if label != "电话"}
+
+
+def record_from(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts, as JSON values, by the form's printed labels: what `facts_from` reads. What has no label is left out."""
+    record: dict[str, Any] = {}
+    for name, value in facts.items():
+        if value is None:
+            continue
+        if name in _LABEL:
+            record[_LABEL[name]] = value
+        elif name in _SHOWN:
+            label, words = _SHOWN[name]
+            record[label] = words[value]
+        elif name in _PERSON:
+            told = {_LABEL_OF_PERSON[k]: v for k, v in value.items() if v is not None}
+            record |= {f"{_PERSON[name]}.{label}": v for label, v in told.items()}
+        elif name in _LABEL_APART:
+            told = {_PERSON[k]: v for k, v in value.items() if v is not None}
+            record |= {f"{person}.{_LABEL_APART[name]}": v for person, v in told.items()}
+    return record

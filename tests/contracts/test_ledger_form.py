@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from schemas.ledger_form import facts_from
 from schemas.registry import Health, LedgerFacts, Parent, Quality, RuralProof, Schooling, Sex
 from services.registry.ledger.data import load
 from services.registry.ledger.labels import kinds
-from services.registry.ledger_record import facts_from
 from tests.registry.ledger.making import number
 
 PLAIN: list[tuple[str, Any, str]] = [
