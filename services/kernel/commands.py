@@ -16,7 +16,7 @@ from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import AlreadyOnFile, KeyReused, NotAllowed, NotFound, Refusal, StaleVersion
 from services.kernel.recording import INTAKE, Circumstances, Planned, Recorder
 from services.kernel.reference import Reference
-from services.kernel.store import REFERENCE_PARTITION, Append, EventStore, Outcome, partition_of
+from services.kernel.store import REFERENCE_PARTITION, Append, EventStore, Outcome, Stored, partition_of
 from services.kernel.telemetry import metrics
 from services.kernel.world import World, day_of
 
@@ -59,6 +59,9 @@ class Plan:
     planned: list[Planned]
     told: Circumstances
     claims: list[tuple[bytes, UUID]]
+
+
+Parts = list[tuple[UUID, Any]]
 
 
 class Commands:
@@ -122,11 +125,11 @@ class Commands:
         raise StaleVersion
 
     async def handle_many(self, many: Sequence[Asked]) -> list[Answer | Refusal]:
-        """Carry out independent commands together: keys are made once, appends share their commits."""
+        """Carry out independent commands together: read at once, keys made at once, appends in shared commits."""
         plans: list[Plan | Refusal] = []
-        for asked in many:
+        for asked, parts, stored in await self._begun(many):
             try:
-                plans.append(await self.plan(asked))
+                plans.append(await self._plan(asked, parts, stored))
             except Refusal as refusal:
                 plans.append(refusal)
         await self._recorder.prepare(
@@ -164,15 +167,29 @@ class Commands:
 
     async def plan(self, asked: Asked) -> "Plan":
         """Load, authorise and decide, without appending: what a dry run stops at."""
+        ((_, parts, stored),) = await self._begun([asked])
+        return await self._plan(asked, parts, stored)
+
+    async def _begun(self, many: Sequence[Asked]) -> list[tuple[Asked, Parts, Mapping[UUID, list[Stored]]]]:
+        """Return each command's parts, with the streams of all."""
+        begun = [(asked, list(asked.command.each(self._world.new_id))) for asked in many]
+        stored = await self._stored([stream for _, parts in begun for stream, _ in parts])
+        return [(asked, parts, stored) for asked, parts in begun]
+
+    async def _stored(self, streams: Sequence[UUID]) -> dict[UUID, list[Stored]]:
+        stored: dict[UUID, list[Stored]] = {}
+        for each in await self._store.read(streams):
+            stored.setdefault(each.stream, []).append(each)
+        return stored
+
+    async def _plan(self, asked: Asked, parts: Parts, stored: Mapping[UUID, list[Stored]]) -> "Plan":
         decider = self.deciders[type(asked.command)]
-        parts = list(asked.command.each(self._world.new_id))
-        stored = await self._store.read([stream for stream, _ in parts])
         planned: list[Planned] = []
         claims: list[tuple[bytes, UUID]] = []
         while parts:
             follow: list[tuple[UUID, Any]] = []
             for stream, part in parts:
-                mine = [s for s in stored if s.stream == stream]
+                mine = stored.get(stream, [])
                 history = self._recorder.history(mine)
                 state = decider.fold(event for _, event in history)
                 regions = await self._regions(list(decider.concerns(part, state)))
@@ -191,7 +208,7 @@ class Commands:
                     claims += [(self.token(kind), holder) for kind, holder in decider.claims(event, state)]
                 follow += decider.also(part, state)
             parts = follow
-            stored = await self._store.read([stream for stream, _ in parts]) if parts else []
+            stored = await self._stored([stream for stream, _ in parts]) if parts else {}
         hidden = asked.command.intake
         told = Circumstances(
             actor=INTAKE if hidden else str(asked.who.post),

@@ -162,29 +162,29 @@ class Consumer:
         return news
 
     async def _apply(self, news: list[Record]) -> None:
-        """Apply all in one transaction; if one of them is bad, find it by applying them one by one."""
-        good: list[Record] = []
-        aside: list[Record] = []
+        """Apply all in one transaction; if one of them is bad, find it by halving."""
+        good, aside = list[Record](), list[Record]()
+        coming: dict[tuple[str, int], int] = {}
         for record in news:
-            awaits = self._unmet(record, {(r.source, r.partition): r.seq for r in good})
-            if awaits or (record.source, record.key) in self._parked:
+            awaits, key = self._unmet(record, coming), (record.source, record.key)
+            if awaits or key in self._parked:
                 aside.append(record)
-                self._park_in_memory(
-                    record.source, record.key, _Parked(record.seq, poison=False, awaits=awaits)
-                )
+                self._park_in_memory(*key, _Parked(record.seq, poison=False, awaits=awaits))
             else:
                 good.append(record)
+                coming[record.source, record.partition] = record.seq
         try:
             await self._commit(news, good, aside, "awaits")
         except (StoreDown, Fenced, *AWAY):
             raise
-        except Exception:  # noqa: BLE001 - a bad record may fail in any way; found below
+        except Exception as error:  # noqa: BLE001 - a bad record may fail in any way; found below
             if len(news) == 1:
                 await self._park_poison(news[0])
             else:
+                log.warning("consumer.halves", consumer=self.name, error=type(error).__name__)
                 await self._load_parked()
-                for record in news:
-                    await self._apply([record])
+                for part in (news[: len(news) // 2], news[len(news) // 2 :]):
+                    await self._apply(part)
 
     async def _park_poison(self, record: Record) -> None:
         log.error("consumer.parked", consumer=self.name, source=record.source, seq=record.seq)

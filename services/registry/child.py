@@ -1,6 +1,6 @@
 """The child: one file, its ledger facts, its categories, its guardians, and whether it is another file's alias."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self, assert_never
@@ -360,9 +360,10 @@ def _on_file(state: Child) -> str:
 
 
 def _register(command: RegisterChild, child: UUID, context: Context) -> list[Event]:
-    facts = command.model_dump(exclude_none=True, include=set(LedgerFacts.model_fields))
-    told = {"child": child, "region": command.region, "closing_date": command.closing_date} | facts
-    registered = ChildRegistered.model_validate(told, strict=False)
+    facts = {name: getattr(command, name) for name in LedgerFacts.model_fields}
+    registered = ChildRegistered(
+        child=child, region=command.region, closing_date=command.closing_date, **facts
+    )
     return [registered, _categories(child, command.region, command, command.closing_date, context)]
 
 
@@ -475,11 +476,11 @@ def scope_of(part: Part, state: Child) -> dict[str, Any]:
             return {"region": _on_file(state)}
 
 
-def identities_of(facts: LedgerFacts, region: str) -> list[str]:
+def identities_of(facts: Mapping[str, Any], region: str) -> list[str]:
     """Return what makes two rows the same child, surest first: the ID number; name, birth date and village (REG-06)."""
-    by_number = [f"id|{facts.id_number}"] if facts.id_number else []
-    by_name = [f"person|{facts.name}|{facts.birth_date}|{region}"] if facts.name and facts.birth_date else []
-    return by_number + by_name
+    number, name, born = facts.get("id_number"), facts.get("name"), facts.get("birth_date")
+    by_number = [f"id|{number}"] if number else []
+    return by_number + ([f"person|{name}|{born}|{region}"] if name and born else [])
 
 
 def claims(event: Event | FactCorrected, before: Child) -> Iterable[tuple[str, UUID]]:
@@ -487,8 +488,7 @@ def claims(event: Event | FactCorrected, before: Child) -> Iterable[tuple[str, U
     if isinstance(event, FactCorrected) and event.field == "id_number" and event.person == event.child:
         yield f"id|{msgspec.json.decode(event.idnumber or '')}", event.child
     if isinstance(event, ChildRegistered | LedgerEntryUpdated):
-        facts = LedgerFacts.model_validate(before.facts | facts_of(event), strict=False)
-        for identity in identities_of(facts, event.region)[:1]:
+        for identity in identities_of(before.facts | facts_of(event), event.region)[:1]:
             yield identity, event.child
 
 

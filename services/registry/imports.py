@@ -19,7 +19,7 @@ from services.kernel.errors import AlreadyOnFile, Refusal
 from services.kernel.reference import Reference, covers
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
-from services.registry.child import OtherIdNumber, RegisterChild, UpdateLedgerEntry, identities_of
+from services.registry.child import OtherIdNumber, RegisterChild, UpdateLedgerEntry, facts_of, identities_of
 from services.registry.columns import Columns
 from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
@@ -121,7 +121,10 @@ class Imports:
                     wanted[i] = facts_from(row.record, order.rural), self._region(order.who, row.place.sheet)
                 except ValidationError:
                     results[i] = Result(row, "refused", ("value-too-long",))
-        tokens = {i: [self._commands.token(t) for t in identities_of(*told)] for i, told in wanted.items()}
+        tokens = {
+            i: [self._commands.token(t) for t in identities_of(facts_of(facts), region)]
+            for i, (facts, region) in wanted.items()
+        }
         held = await self._store.holders([token for mine in tokens.values() for token in mine])
         asked = {}
         for i, (facts, region) in wanted.items():
@@ -181,10 +184,10 @@ class Imports:
     def _command(
         self, reading: LedgerReading, facts: LedgerFacts, region: str, child: UUID | None
     ) -> Command:
-        told = facts.model_dump(exclude_none=True) | {"closing_date": reading.closing_date}
+        told = {name: getattr(facts, name) for name in LedgerFacts.model_fields}
         if child is None:
-            return RegisterChild.model_validate(told | {"region": region}, strict=False)
-        return UpdateLedgerEntry.model_validate(told | {"child": child}, strict=False)
+            return RegisterChild(region=region, closing_date=reading.closing_date, **told)
+        return UpdateLedgerEntry(child=child, closing_date=reading.closing_date, **told)
 
 
 def preview(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def test_a_corrected_name_or_birth_date_is_claimed_like_the_first(change: dict[s
 def test_a_child_on_file_without_id_number_is_looked_for_by_name_when_it_comes_with_one() -> None:
     known, again = registered(XIAOHE), registered(XIAOMIAO, id_number=number("20160305"))
     held = {c for c, _ in claims(known, Child())}
-    assert held & set(identities_of(again, VILLAGE))
+    assert held & set(identities_of(facts_of(again), VILLAGE))
 
 
 @pytest.mark.req("REG-06")
