@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROFILE ?= embedded
 .DEFAULT_GOAL := help
-.PHONY: help run test quick format lint types map schemas tests lock clean
+.PHONY: help run test quick format lint types map schemas tests bench lock clean
 
 help: ## Print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ schemas: $(VENV)/.dev ## Are the exported schemas those of the code
 	@$(BIN)/python -m schemas.export --check
 tests: $(VENV)/.dev ## All tests, on real PostgreSQL and real Kafka
 	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results
+	@$(BIN)/python -m bench.merkle_vectors && $(BIN)/python -m bench.as_known && $(BIN)/python -m bench.import_ledger
 
 lock: $(VENV)/.dev ## Make the lock files anew
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 requirements.in -o requirements.lock

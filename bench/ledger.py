@@ -9,7 +9,8 @@ import xlsxwriter
 from services.registry.ledger.values.ids import check_digit
 
 LABELS = (
-    "序号", "姓名", "性别", "民族", "出生日期", "公民身份证号码", "户籍所在地", "现居住地", "身体情况", "是否学校寄宿", "就学情况", "父亲姓名",
+    "序号", "姓名", "性别", "民族", "出生日期", "公民身份证号码", "户籍所在地", "现居住地", "身体情况", "是否学校寄宿",
+    "就学情况", "父亲姓名",
     "父亲公民身份证号码", "父亲当前务工地点", "父亲联系电话", "母亲姓名", "母亲当前务工地点", "母亲联系电话", "父母双方同时外出",
     "委托监护人姓名", "委托监护人联系电话", "与被监护人关系", "监护类型", "家庭经济来源",
 )  # fmt: skip
@@ -29,9 +30,12 @@ def children(count: int) -> Iterator[list[str | int]]:
         name = _SURNAMES[n % 10] + _GIVEN[n // 10 % 12] + _GIVEN[n // 120 % 12]
         father = date(1980, 1, 1) + timedelta(days=n // 480)
         yield [
-            n + 1, name, "男" if n % 2 else "女", "汉族", born.isoformat(), _number(born, n % 480 * 2 + n % 2),
-            f"青禾镇上塘村{n}号", f"青禾镇上塘村{n}号", "健康", "是" if n % 3 else "否", "小学", f"{name[0]}建国",
-            _number(father, n % 480 * 2 + 1), "广东省深圳市", f"139{n:08}", f"{_SURNAMES[n % 7]}秀兰", "浙江省温州市", f"137{n:08}",
+            n + 1, name, "男" if n % 2 else "女", "汉族", born.isoformat(),
+            _number(born, n % 480 * 2 + n % 2),
+            f"青禾镇上塘村{n}号", f"青禾镇上塘村{n}号", "健康", "是" if n % 3 else "否", "小学",
+            f"{name[0]}建国",
+            _number(father, n % 480 * 2 + 1), "广东省深圳市", f"139{n:08}", f"{_SURNAMES[n % 7]}秀兰", "浙江省温州市",
+            f"137{n:08}",
             "是", f"{_SURNAMES[n % 9]}桂花", f"138{n:08}", "祖母", "监护情况较好", "打工收入、种养殖业",
         ]  # fmt: skip
 

@@ -1,10 +1,11 @@
 """The form as printed: a page a child, labels with their values beside them, several pages on a sheet."""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect, bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as made_by
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import (
@@ -22,6 +23,7 @@ from services.registry.ledger.values.options import TICKED, UNTICKED, option_of
 from services.registry.ledger.values.texts import plain
 
 NAME = "姓名"
+REACH = 60  # rows before the first page
 FEWEST = 5  # labels with a place for their value beside them: less is no form
 IN_ONE_CELL = re.compile(r"^\s*([^:\uff1a]{1,24}?)\s*[:\uff1a]\s*(\S.*)$", re.DOTALL)
 TICKABLE = ("yesno", "choice", "choices")
@@ -41,6 +43,9 @@ class _Box:
     @property
     def text(self) -> str:
         return str(self.cell).strip() if isinstance(self.cell, str) else ""
+
+
+Lines = dict[int, list[_Box]]
 
 
 @dataclass
@@ -64,30 +69,28 @@ class _Page:
 
 def read_forms(sheet: Sheet) -> list[Body] | None:
     """The pages of a sheet as bodies, every other row as a part of a page; None where the sheet is no form."""
-    rows = {row.index: row for row in sheet.rows}
-    boxes = {index: list(_boxes(sheet, rows, index)) for index in rows}
-    starts = [
-        (index, box.left) for index in sorted(boxes) for box, after in _pairs(boxes[index])
-        if _is_name(box, after, boxes[index])
-    ]  # fmt: skip
-    if not starts:
+    if not _starts(_lines(sheet, sheet.rows[:REACH])):
         return None
-    pages = [
-        page
-        for at, width in _spans(boxes, starts)
-        for page in [_page(at, width, starts, boxes)]
-        if page.lines
-    ]
+    lines = _lines(sheet, sheet.rows)
+    starts = _starts(lines)
+    pages = [page for page in _pages(lines, starts) if page.lines]
     if max((len(page.lines) for page in pages), default=0) < FEWEST:
         return None
-    bodies: dict[int, list[Body]] = {page.row: [] for page in pages}
+    bodies: dict[int, list[Body]] = {}
+    rows = {row.index: row for row in sheet.rows}
     for page in pages:
-        bodies[page.row].append(_body(page, rows[page.row]))
-    parts: dict[int, list[Body]] = {
-        index: bodies.get(index) or [Body(row, (), "title-row" if index < starts[0][0] else "form-row")]
-        for index, row in rows.items()
-    }
-    return [body for index in sorted(parts) for body in parts[index]]
+        bodies.setdefault(page.row, []).append(_body(page, rows[page.row]))
+    first = starts[0][0]
+    return [
+        body for index, row in rows.items()
+        for body in bodies.get(index) or [Body(row, (), "title-row" if index < first else "form-row")]
+    ]  # fmt: skip
+
+
+def _starts(lines: Lines) -> list[Place]:
+    return [
+        (index, box.left) for index, line in lines.items() for box, after in _pairs(line) if _is_name(box, after, line)
+    ]  # fmt: skip
 
 
 def _is_name(box: _Box, after: _Box | None, line: Sequence[_Box]) -> bool:
@@ -110,47 +113,53 @@ def _person_before(box: _Box, line: Sequence[_Box]) -> bool:
     return any(bare(each.text) in persons() for each in line if each.right < box.left)
 
 
-def _boxes(sheet: Sheet, rows: dict[int, SheetRow], index: int) -> Iterator[_Box]:
-    spans = {(top, left): (bottom, right) for top, left, bottom, right in sheet.merges}
-    above = [
-        (top, left, right) for (top, left), (bottom, right) in spans.items() if top < index <= bottom and top in rows
+def _lines(sheet: Sheet, rows: Sequence[SheetRow]) -> Lines:
+    """The boxes of each row, in order: a cell merged from above stands in every row over which it reaches."""
+    cells = {row.index: row.cells for row in rows}
+    indices = sorted(cells)
+    spans = {(top, left): right for top, left, _, right in sheet.merges if top in cells}
+    above: dict[int, list[_Box]] = {}
+    for top, left, bottom, right in sheet.merges:
+        if top in cells and left < len(cells[top]) and (cell := cells[top][left]) is not None:
+            box = _Box((top, left), cell, left, right)
+            for index in indices[bisect(indices, top) : bisect(indices, bottom)]:
+                above.setdefault(index, []).append(box)
+    return {index: _line(index, cells[index], above.get(index, []), spans) for index in indices}
+
+
+def _line(index: int, cells: Sequence[Cell], above: Sequence[_Box], spans: Mapping[Place, int]) -> list[_Box]:
+    here = [
+        _Box((index, column), cell, column, spans.get((index, column), column)) for column, cell in enumerate(cells)
+        if cell is not None and str(cell).strip() and not any(b.left <= column <= b.right for b in above)
     ]  # fmt: skip
-    found = []
-    for top, left, right in above:
-        cell = rows[top].cells[left] if left < len(rows[top].cells) else None
-        if cell is not None:
-            found.append(_Box((top, left), cell, left, right))
-    for column, cell in enumerate(rows[index].cells):
-        if cell is not None and str(cell).strip() and not any(b.left <= column <= b.right for b in found):
-            right = spans.get((index, column), (index, column))[1]
-            found.append(_Box((index, column), cell, column, right))
-    yield from sorted(found, key=lambda box: box.left)
+    return sorted([*above, *here], key=lambda box: box.left)
 
 
 def _pairs(line: Sequence[_Box]) -> Iterator[tuple[_Box, _Box | None]]:
     return zip(line, [*line[1:], None], strict=True)
 
 
-def _spans(boxes: dict[int, list[_Box]], starts: list[Place]) -> Iterator[tuple[Place, tuple[int, int]]]:
-    """Each page with its columns: pages side by side repeat at the distance of their names."""
-    first = min((line[0].left for line in boxes.values() if line), default=0)
-    for row, column in starts:
-        beside = [left for r, left in starts if r == row]
+def _pages(lines: Lines, starts: list[Place]) -> Iterator[_Page]:
+    """Each page with its rows and columns: pages side by side repeat at the distance of their names."""
+    indices = list(lines)
+    left = min(line[0].left for line in lines.values() if line)
+    by_row = {row: [column for _, column in group] for row, group in groupby(starts, key=lambda at: at[0])}
+    ends = [*list(by_row)[1:], indices[-1] + 1]
+    for (row, beside), end in zip(by_row.items(), ends, strict=True):
         step = beside[1] - beside[0] if len(beside) > 1 else 1 << 20
-        begin = first + step * beside.index(column)
-        yield (row, column), (begin, begin + step - 1)
+        within = indices[bisect_left(indices, row) : bisect_left(indices, end)]
+        for order in range(len(beside)):
+            begin = left + step * order
+            yield _page(row, [[b for b in lines[i] if begin <= b.left < begin + step] for i in within])
 
 
-def _page(at: Place, width: tuple[int, int], starts: list[Place], boxes: dict[int, list[_Box]]) -> _Page:
-    below = min((row for row, _ in starts if row > at[0]), default=1 << 30)
-    page = _Page(at[0])
+def _page(row: int, lines: Sequence[Sequence[_Box]]) -> _Page:
+    page = _Page(row)
     person: str | None = None
     heads: dict[int, str] = {}
-    for index in sorted(boxes):
-        if at[0] <= index < below:
-            line = [box for box in boxes[index] if width[0] <= box.left <= width[1]]
-            heads = _read_relative(page, line, heads) or _relatives_heads(line)
-            person = None if heads else _read_line(page, line, person)
+    for line in lines:
+        heads = _read_relative(page, line, heads) or _relatives_heads(line)
+        person = None if heads else _read_line(page, line, person)
     return page
 
 
@@ -171,7 +180,7 @@ def _read_relative(page: _Page, line: Sequence[_Box], heads: dict[int, str]) -> 
     return heads
 
 
-def _read_line(page: _Page, line: list[_Box], before: str | None) -> str | None:
+def _read_line(page: _Page, line: Sequence[_Box], before: str | None) -> str | None:
     """Take the labels of one row; returns the person of whom it spoke last."""
     person: str | None = None
     named = False  # a cell that says no more than who

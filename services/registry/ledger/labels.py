@@ -127,6 +127,7 @@ def _known(level: str, text: str, person: str | None, field: str | None, *, last
     return None
 
 
+@lru_cache(maxsize=4096)
 def is_label(text: str) -> bool:
     """Whether the text is a label or a part of one."""
     forms = {bare(text), without_brackets(text)}
