@@ -70,7 +70,7 @@ async def test_each_item_is_proved_against_the_signed_checkpoint(
     auditor = await running.sign_in("procurator")
     found = await known(auditor, A, siblings[0])
     key = (await auditor.ask("audit/checkpoint"))["key"]
-    _, signed = read_note(found["checkpoint"], key)
+    signed = read_note(found["checkpoint"], key).logs
     assert len(found["told"]) > 5
     redacted = [i for i in found["told"] if i["withheld"]]
     assert redacted, "an item of which blocks were withheld proves its place too"
@@ -127,7 +127,7 @@ async def test_an_export_verifies_offline_and_a_changed_store_is_named(
     assert verify_folder(tmp_path, key) == []
     auditor = await running.sign_in("procurator")
     size = sizes["registry"]
-    found = await auditor.ask("audit/consistency", store="registry", old=size // 2, new=size)
+    found = await auditor.ask("audit/consistency", store="registry", **{"from": size // 2, "to": size})
     before, after = (bytes.fromhex(found[k]) for k in ("before", "after"))
     assert verify_consistency(size // 2, size, before, after, [bytes.fromhex(h) for h in found["hashes"]])
     await running.fetch("registry", "update event set envelope = envelope || ' '::bytea where seq = 17")
@@ -149,7 +149,9 @@ async def test_the_log_grows_by_what_was_heard_and_misses_nothing(
     auditor = await running.sign_in("procurator")
     signed = await auditor.ask("audit/checkpoint")
     assert signed["missing"] == {}
-    _, lines = read_note(signed["note"], signed["key"])
-    for store, line in lines.items():
-        rows = await running.fetch(store, "select incarnation, head from store")
-        assert (line.incarnation, line.size) == tuple(rows[0])
+    logs = read_note(signed["note"], signed["key"]).logs
+    assert set(logs) == {"registry", "reporting", "assessment", "notification", "feed"}
+    heads = {s: await running.fetch(s, "select incarnation, head from store") for s in set(logs) - {"feed"}}
+    heads["feed"] = await running.fetch("notification", "select incarnation, f.head from store, feed_head f")
+    for store, line in logs.items():
+        assert (line.incarnation, line.size) == tuple(heads[store][0])
