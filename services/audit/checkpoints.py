@@ -1,7 +1,6 @@
 """Signs how far all logs are proved, and nothing that does not extend what was signed before."""
 
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from services.audit.log import Logs, Rows
 from services.audit.merkle import verify_consistency
@@ -74,14 +73,17 @@ class Checkpoints:
         for row in await rows.fetch("select store, seq from differing order by store, seq limit 1"):
             raise LeafDiffers(store=row["store"], seq=row["seq"])
         logs = Logs(rows)
-        sizes = {store: (incarnation, size) for store, incarnation, size in await logs.sizes()}
+        sizes = await logs.sizes()
+        roots = await logs.roots({store: size for store, _, size in sizes})
         lines = {}
-        for store in sorted({*sizes, *last}):
-            before = last.get(store)
-            line = await _line(logs, store, *sizes.get(store, (None, 0)))
+        for store, incarnation, size in sizes:
+            before, root = last.pop(store, None), roots[store]
+            line = Line(store, incarnation, size, root) if root is not None else None
             if line is None or (before is not None and not await _extends(logs, before, line)):
                 raise LogDiffers(store=store, size=before.size if before else 0)
             lines[store] = line
+        for store, before in last.items():
+            raise LogDiffers(store=store, size=before.size)
         return lines
 
     async def _last(self, rows: Rows) -> dict[str, Line]:
@@ -90,14 +92,6 @@ class Checkpoints:
             return read_note(found[0]["note"], *self._signer.known).logs if found else {}
         except NoteBroken as error:
             raise SignedNoteBroken from error
-
-
-async def _line(logs: Logs, store: str, incarnation: UUID | None, size: int) -> Line | None:
-    """Return a log as it stands; None where it is gone or its tree has holes."""
-    try:
-        return Line(store, incarnation, size, await logs.root(store, size)) if incarnation else None
-    except KeyError:
-        return None
 
 
 async def _extends(logs: Logs, before: Line, now: Line) -> bool:

@@ -1,6 +1,6 @@
 """The log of every store and of the feed: exact bytes in, a growing RFC 6962 tree beside them, proofs and roots out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -52,6 +52,24 @@ class Logs:
         for row in found:
             by_store.setdefault(row["store"], []).append(row["seq"])
         return by_store
+
+    async def roots(self, sizes: Mapping[str, int]) -> dict[str, bytes | None]:
+        """Return each log's root at a size, with one question for all; None where its tree has holes."""
+        wanted = [(store, *place) for store, size in sizes.items() for place in merkle.edge(size)]
+        found = await self._rows.fetch(
+            "select store, level, index, hash from node join unnest($1::text[], $2::smallint[], $3::bigint[])"
+            " w (store, level, index) using (store, level, index)",
+            [s for s, _, _ in wanted], [level for _, level, _ in wanted], [index for *_, index in wanted],
+        )  # fmt: skip
+        nodes: dict[str, dict[merkle.Place, bytes]] = {store: {} for store in sizes}
+        for r in found:
+            nodes[r["store"]][r["level"], r["index"]] = r["hash"]
+        return {
+            store: merkle.root(size, nodes[store].__getitem__)
+            if set(merkle.edge(size)) <= nodes[store].keys()
+            else None
+            for store, size in sizes.items()
+        }
 
     async def root(self, store: str, size: int) -> bytes:
         """Return the root of the first `size` leaves. Raises KeyError where there are not so many."""
@@ -179,6 +197,8 @@ def _file(envelope: Envelope) -> str | None:
 
 
 async def _nodes(rows: Rows, store: str, places: Sequence[merkle.Place]) -> dict[merkle.Place, bytes]:
+    if not places:
+        return {}
     found = await rows.fetch(
         "select level, index, hash from node join unnest($2::smallint[], $3::bigint[]) w (level, index)"
         " using (level, index) where store = $1",

@@ -10,9 +10,11 @@ from services.audit.merkle import verify_consistency, verify_inclusion
 from services.audit.note import Line, read_note
 from services.audit.telling import read_telling
 from services.audit.verify import KEY, verify_folder
+from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.store import leaf_hash
 from shouwang.auditing import export_log
 from shouwang.client import Told
+from tests.audit.records import altered
 from tests.audit.test_known import A, B, known
 from tests.helpers import Running
 
@@ -185,3 +187,22 @@ async def test_the_log_grows_by_what_was_heard_and_misses_nothing(
     heads["feed"] = await running.fetch("notification", "select incarnation, f.head from store, feed_head f")
     for store, line in logs.items():
         assert (line.incarnation, line.size) == tuple(heads[store][0])
+
+
+@pytest.mark.req("OVS-06")
+async def test_a_bus_that_says_an_old_event_otherwise_stops_the_signing(
+    lived: tuple[Running, list[str], datetime],
+) -> None:
+    running, _, _ = lived
+    bus = running.platform.bus
+    assert isinstance(bus, EmbeddedBus)
+    fifth = bus._logs["registry"][4]
+    await bus.publish("registry", [altered(fifth)])
+    await running.register("程小秋")
+    await running.client.settled()
+    try:
+        with pytest.raises(Told, match="503 leaf-differs") as told:
+            await (await running.sign_in("procurator")).ask("audit/checkpoint")
+        assert told.value.body["facts"] == {"store": "registry", "seq": fifth.seq}
+    finally:
+        await running.fetch("audit", "delete from differing")
