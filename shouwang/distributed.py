@@ -66,7 +66,11 @@ class Distributed:
         await create_topics(self._kafka.bootstrap, TOPICS)
         for name in SERVICES:
             self.processes[name] = self._spawn(name, secret)
-        await asyncio.gather(*(self._ready(name) for name in SERVICES))
+        try:
+            await asyncio.gather(*(self._ready(name) for name in SERVICES))
+        except StartFailed:
+            await self.stop()
+            raise
         self._new_audit_key = False
         self._watching = asyncio.create_task(self._watch(secret))
 
