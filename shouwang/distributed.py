@@ -103,9 +103,9 @@ class Distributed:
                 try:
                     answer = await http.get(f"{self.urls[name]}/{name}/health/ready")
                     # A log that does not hold stops the signing of checkpoints, and nobody's work.
-                    if answer.status_code == 200 or answer.json()["code"] in _NOT_SIGNED:
+                    if answer.status_code == 200 or answer.json().get("code") in _NOT_SIGNED:
                         return
-                except httpx2.HTTPError:
+                except (httpx2.HTTPError, ValueError):
                     pass
                 await asyncio.sleep(_WATCH_SECONDS)
 
