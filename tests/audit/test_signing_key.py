@@ -1,16 +1,12 @@
 """A signing key is never replaced in silence: a lost or another one stops the start, and a new one stands on record."""
 
 import asyncio
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from infra.errors import StartFailed
 from infra.postgres import Postgres
 from services.audit.checkpoints import Checkpoints
 from services.audit.note import ONCE, Note, Signer, read_note
@@ -22,7 +18,6 @@ from services.kernel.world import SeededWorld
 from services.registry.founding import post_id
 from shouwang.auditing import export_log
 from shouwang.client import Platform
-from shouwang.distributed import Distributed
 from shouwang.embedded import Embedded
 from tests.audit.records import about_children, events, hear
 from tests.conftest import NewDatabase
@@ -126,18 +121,6 @@ async def test_a_platform_whose_key_is_gone_does_not_start_until_it_is_told_to_t
         assert verify_folder(tmp_path / "before", before, (tmp_path / "after" / NOTE).read_text()) != []
     finally:
         await asyncio.to_thread(postgres.stop)
-
-
-async def test_a_process_that_ends_while_the_platform_starts_is_named_with_its_last_words(home: Path) -> None:
-    """As the audit service's does in the kafka profile when its key is gone: nobody waits a minute for it."""
-    unused: Any = None
-    platform = Distributed(home, unused, unused)
-    with (home / "audit.log").open("wb") as out:
-        platform.processes["audit"] = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-            [sys.executable, "-c", "import sys; sys.exit('密钥不在 key gone')"], stderr=out
-        )
-    with pytest.raises(StartFailed, match="audit: 密钥不在 key gone"):
-        await platform._ready("audit")
 
 
 async def lived(home: Path, postgres: Postgres, to: Path, *, new_audit_key: bool = False) -> str:
