@@ -1,9 +1,9 @@
-"""How long "what did this body know of this child at T" takes: `python -m bench.as_known [CHILDREN]`.
+"""How long "what did this body know of this child at T" takes: `python -m bench.as_known [CHILDREN …]`.
 
 Peer, in the same run and process: reading the body's whole feed from the same database over a pooled connection and
 filtering it in Python, which is what one does without a table by child. Our latencies are of whole answers over HTTP, with
 proofs of events and of tellings, the consistency proof of every log, the signature and the record of the look; the peer
-has none of these. Each is asked ten times before it is timed.
+has none of these, and grows with the feed. Each is asked ten times before it is timed.
 """
 
 import asyncio
@@ -71,9 +71,8 @@ async def run(rows: int) -> dict[str, Any]:
         events = (await running.fetch("audit", "select sum(size) from log where store <> 'feed'"))[0][0]
         told = (await running.fetch("audit", "select count(*) from told where agency = $1", township))[0][0]
         return {
-            "command": f"python -m bench.as_known {rows}", "python": platform.python_version(),
-            "cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "events": int(events),
-            "feed_rows_of_the_body": told, "asked": len(children), "audit_known": ours, "peer_scan_of_the_feed": peer,
+            "rows": rows, "events": int(events), "feed_rows_of_the_body": told, "asked": len(children),
+            "audit_known": ours, "peer_scan_of_the_feed": peer,
             "ratio_p50": round(peer["p50_ms"] / ours["p50_ms"], 2), "ratio_p95": round(peer["p95_ms"] / ours["p95_ms"], 2),
         }  # fmt: skip
 
@@ -92,8 +91,12 @@ async def _scan(feed: Database, agency: Any, child: str) -> list[dict[str, Any]]
 
 
 def main() -> None:
-    """Run, print and keep what came out."""
-    found = asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 1000))
+    """Run every size, print and keep what came out."""
+    sizes = [int(told) for told in sys.argv[1:]] or [600, 2400]
+    found = {
+        "command": f"python -m bench.as_known {' '.join(map(str, sizes))}", "python": platform.python_version(),
+        "cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "runs": [asyncio.run(run(rows)) for rows in sizes],
+    }  # fmt: skip
     text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
     RESULTS.write_text(text, encoding="utf8")
     sys.stdout.write(text)
