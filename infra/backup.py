@@ -103,7 +103,7 @@ async def _move_along(postgres: Postgres, service: str, renewed: dict[str, str])
         # Set aside records carry the old name of their log; they are unpacked for their content alone.
         if service == "audit":
             await connection.executemany(
-                "update log set incarnation = $2::text::uuid where store = $1", list(renewed.items())
+                "update log set incarnation = $2::text::uuid where store = $1", list(by_source.items())
             )
     finally:
         await connection.close()

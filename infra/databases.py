@@ -53,7 +53,8 @@ grant select, insert, delete on parked to {app};
 _AUDITS = (
     _COPIES
     + """
-grant select, insert on leaf, node, signed, told, look to {app};
+grant select, insert on leaf, node, signed, told, look, differing, signing_key to {app};
+grant select on said to {app};
 grant select, insert, update on log to {app};
 """
 )

@@ -1,4 +1,4 @@
-"""Takes a platform's stores and the audit log out of a data folder, for the offline verifier."""
+"""Takes a platform's stores, its feed and the audit log out of a data folder, for the offline verifier."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,10 +8,14 @@ import asyncpg
 
 from infra.databases import urls
 from infra.postgres import Postgres
-from services.audit.log import STORES
+from services.audit.log import LOGS, STORES
 from services.audit.note import read_note
+from services.audit.telling import exact, telling_of
 from services.audit.verify import KEY, NOTE, Row, write_row
+from services.kernel.bus import FEED, Record
+from services.kernel.database import Database
 from services.kernel.recording import stamp
+from services.notification.feed import FeedLog
 from services.registry.founding import post_id
 from shouwang.client import Platform
 from shouwang.embedded import secrets_of
@@ -20,7 +24,7 @@ _MOST = 5000
 
 
 async def export_log(data: Path, platform: Platform, auditor: str, to: Path) -> dict[str, int]:
-    """Write every store's rows, the audit log's leaf hashes, a fresh checkpoint and the public key; returns the sizes.
+    """Write every log's rows, the audit log's leaf hashes, a fresh checkpoint and the public key; returns the sizes.
 
     `auditor` is the key of an auditor's post: taking the checkpoint is a look like any other.
     """
@@ -29,38 +33,65 @@ async def export_log(data: Path, platform: Platform, auditor: str, to: Path) -> 
     signed = await (await platform.sign_in(post_id(auditor))).ask("audit/checkpoint")
     (to / NOTE).write_text(signed["note"], encoding="utf8")
     (to / KEY).write_text(signed["key"] + "\n", encoding="utf8")
-    _, heads = read_note(signed["note"], signed["key"])
-    return {
-        store: await _export(data, store, to, heads[store].size if store in heads else 0) for store in STORES
-    }
+    logs = read_note(signed["note"], signed["key"]).logs
+    sizes = {log: logs[log].size if log in logs else 0 for log in LOGS}
+    for log, size in sizes.items():
+        await _write_leaves(_url(data, "audit"), log, to, size)
+    counts = {store: await _write_events(_url(data, store), store, to, sizes[store]) for store in STORES}
+    return counts | {FEED: await _write_feed(_url(data, "notification"), to, sizes[FEED])}
 
 
-async def _export(data: Path, store: str, to: Path, size: int) -> int:
-    secret, postgres = secrets_of(data)["database"], Postgres(data / "postgres")
+def _url(data: Path, service: str) -> str:
+    return urls(service, Postgres(data / "postgres").url, secrets_of(data)["database"])["app"]
+
+
+async def _write_events(url: str, store: str, to: Path, size: int) -> int:
     count = 0
     with (to / f"{store}.jsonl").open("wb") as out:
-        async for found in _pages(urls(store, postgres.url, secret)["app"], _EVENTS, None):
-            if found["seq"] > size:
-                break
+        async for found in _pages(url, _EVENTS, size):
             count += 1
             out.write(write_row(_row(found)))
-    with (to / f"{store}.leaves").open("wb") as out:
-        async for found in _pages(urls("audit", postgres.url, secret)["app"], _LEAVES, store):
-            if found["seq"] > size:
-                break
-            out.write(found["hash"])
     return count
 
 
-_EVENTS = "select * from event where seq > $1 and $2::text is null order by seq limit $3"
-_LEAVES = "select index + 1 as seq, hash from node where level = 0 and index >= $1 and store = $2 order by index limit $3"
+async def _write_leaves(url: str, log: str, to: Path, size: int) -> None:
+    with (to / f"{log}.leaves").open("wb") as out:
+        async for found in _pages(url, _LEAVES, size, log):
+            out.write(found["hash"])
 
 
-async def _pages(url: str, sql: str, store: str | None) -> AsyncIterator[Any]:
+async def _write_feed(url: str, to: Path, size: int) -> int:
+    """Write the feed as notification has it, in the form in which the audit service hashed what it heard of it."""
+    database = await Database.open(url, most=1)
+    try:
+        feed, place = FeedLog(database), 0
+        incarnation, _ = await feed.position()
+        with (to / f"{FEED}.jsonl").open("wb") as out:
+            while place < size and (found := await feed.after(place, min(_MOST, size - place))):
+                for row in found:
+                    record = Record(
+                        FEED, row["partition"], row["seq"], 0, incarnation, row["orderkey"], row["envelope"],
+                        row["blocks"], row["headers"],
+                    )  # fmt: skip
+                    out.write(exact(telling_of(record)) + b"\n")
+                place += len(found)
+    finally:
+        await database.close()
+    return place
+
+
+_EVENTS = "select * from event where seq > $1 and seq <= $2 order by seq limit $3"
+_LEAVES = (
+    "select index + 1 as seq, hash from node where level = 0 and index >= $1 and index < $2 and store = $4"
+    " order by index limit $3"
+)
+
+
+async def _pages(url: str, sql: str, size: int, *more: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(url)
     try:
         place = 0
-        while found := await connection.fetch(sql, place, store, _MOST):
+        while found := await connection.fetch(sql, place, size, _MOST, *more):
             for row in found:
                 yield row
             place = found[-1]["seq"]

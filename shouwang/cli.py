@@ -53,6 +53,8 @@ Closing = Annotated[
 Url = Annotated[str | None, typer.Option(help="平台地址 · Where the platform is")]
 _RURAL = "确认全表农村户籍三项事实已核实 · Attest that rural status was verified for all rows (SY 一)"
 
+_NEW_KEY = "签名密钥确已丢失,另立新钥,更换记入检查点 · The audit key is lost: sign under a new one, on record"
+
 
 class View(StrEnum):
     """What can be replayed."""
@@ -88,6 +90,7 @@ def run(
     profile: AsProfile = Profile.EMBEDDED,
     story: Annotated[bool, typer.Option("--story", help="讲述演示故事 · Tell the demo story")] = False,
     once: Annotated[bool, typer.Option("--once", help="故事讲完即停止 · Stop after the story")] = False,
+    new_audit_key: Annotated[bool, typer.Option("--new-audit-key", help=_NEW_KEY)] = False,
 ) -> None:
     """启动平台 · Start the platform on this machine and stay up until Ctrl-C or `shouwang stop`."""
     from shouwang.embedded import DEMO_COUNTY
@@ -102,6 +105,7 @@ def run(
             kafka=profile is Profile.KAFKA,
             story=story or once,
             once=once,
+            new_audit_key=new_audit_key,
         )
     )
 
@@ -268,14 +272,22 @@ def verify(
         str | None,
         typer.Option("--key", help="公钥或其文件 · The public key, or its file; else the export's own"),
     ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            "--since", help="先前的检查点,导出须为其延续 · An earlier checkpoint that the export must extend", dir_okay=False,
+            exists=True,
+        ),
+    ] = None,
     as_json: AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """离线核验导出的日志 · Verify an export offline; names the first broken event of each log."""
     from services.audit.verify import KEY, as_text, verify_folder
 
     file = Path(key) if key else export / KEY
     public = file.read_text(encoding="utf8") if file.is_file() else (key or "")
-    broken = verify_folder(export, public)
+    earlier = since.read_text(encoding="utf8", errors="replace") if since else None
+    broken = verify_folder(export, public, earlier)
     if as_json:
         typer.echo(json.dumps([vars(b) for b in broken], ensure_ascii=False))
     elif broken:
@@ -342,6 +354,7 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
     import httpx2
     from pydantic import ValidationError
 
+    from services.audit.signing_key import AuditKeyRefused
     from services.kernel.database import NewerData
     from services.kernel.keys import WrongPassphrase
     from shouwang.client import Told
@@ -351,8 +364,9 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
         return asyncio.run(work())  # type: ignore[arg-type]
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(0) from None
-    except (InfraError, NewerData, WrongPassphrase) as error:
-        typer.echo(str(error) if isinstance(error, InfraError) else f"{error.__doc__} {error}", err=True)
+    except (InfraError, AuditKeyRefused, NewerData, WrongPassphrase) as error:
+        said = isinstance(error, InfraError | AuditKeyRefused)
+        typer.echo(str(error) if said else f"{error.__doc__} {error}", err=True)
         raise typer.Exit(3) from None
     except ValidationError as error:
         raise _fail(3, f"设置不符合要求:{error}", "settings don't fit, see above") from None

@@ -10,9 +10,12 @@ from pathlib import Path
 import httpx2
 
 from infra.databases import SERVICES, prepare, urls
+from infra.errors import StartFailed
 from infra.kafka import Kafka, create_topics
 from infra.positions import refuse_ahead
 from infra.postgres import Postgres
+from services.audit.checkpoints import LeafDiffers, LogDiffers, SignedNoteBroken
+from services.audit.signing_key import AuditKeyRefused
 from services.kernel.bus import TOPICS
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.settings import Settings
@@ -22,6 +25,7 @@ from shouwang.serving import Serving, open_service
 
 _START_SECONDS = 60
 _WATCH_SECONDS = 0.2
+_NOT_SIGNED = {refusal().code for refusal in (LogDiffers, LeafDiffers, SignedNoteBroken)}
 
 
 class Distributed:
@@ -35,26 +39,39 @@ class Distributed:
         *,
         port: int = 0,
         founding: Path | None = DEMO_COUNTY,
+        new_audit_key: bool = False,
     ) -> None:
-        """Keep data in `folder`; services listen on `port` and those after it, or on free ones."""
+        """Keep data in `folder`; services listen on `port` and those after it, or on free ones.
+
+        `new_audit_key` replaces a lost signing key, at this start alone.
+        """
         self._folder = folder
         self._postgres = postgres
         self._kafka = kafka
         self._founding = founding
+        self._new_audit_key = new_audit_key
         self._ports = [port + i if port else _free_port() for i in range(len(SERVICES))]
         self.urls = {name: f"http://127.0.0.1:{p}" for name, p in zip(SERVICES, self._ports, strict=True)}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Prepare databases and topics, start every process, wait until each is ready."""
+        """Prepare databases and topics, start every process, wait until each is ready.
+
+        Raises StartFailed with the last words of a process that ended instead.
+        """
         secret = secrets_of(self._folder)["database"]
         await prepare(self._postgres.url("postgres"), secret)
         await refuse_ahead(self._postgres.url)
         await create_topics(self._kafka.bootstrap, TOPICS)
         for name in SERVICES:
             self.processes[name] = self._spawn(name, secret)
-        await asyncio.gather(*(self._ready(name) for name in SERVICES))
+        try:
+            await asyncio.gather(*(self._ready(name) for name in SERVICES))
+        except StartFailed:
+            await self.stop()
+            raise
+        self._new_audit_key = False
         self._watching = asyncio.create_task(self._watch(secret))
 
     def _spawn(self, name: str, secret: str) -> subprocess.Popen[bytes]:
@@ -68,7 +85,7 @@ class Distributed:
             "SHOUWANG_TOKEN_SECRET": told["token_secret"], "SHOUWANG_SERVICE_SECRET": told["service_secret"],
             "SHOUWANG_PORT": str(self._ports[SERVICES.index(name)]),
             "SHOUWANG_NOTIFICATION_URL": self.urls["notification"], "SHOUWANG_AGENCY_URL": self.urls["agency"],
-            "SHOUWANG_AUDIT_KEY": str(self._folder / "audit.key"),
+            "SHOUWANG_AUDIT_KEY": str(self._folder / "audit.key"), "SHOUWANG_NEW_AUDIT_KEY": str(self._new_audit_key),
         }  # fmt: skip
         founding = [str(self._founding)] if self._founding and name == "registry" else []
         with (self._folder / f"{name}.log").open("ab") as out:
@@ -80,10 +97,15 @@ class Distributed:
     async def _ready(self, name: str) -> None:
         async with httpx2.AsyncClient() as http, asyncio.timeout(_START_SECONDS):
             while True:
+                if self._watching is None and self.processes[name].poll() is not None:
+                    words = (self._folder / f"{name}.log").read_text(encoding="utf8", errors="replace")
+                    raise StartFailed(f"{name}: {words.strip().rpartition(chr(10))[2]}")
                 try:
-                    if (await http.get(f"{self.urls[name]}/{name}/health/ready")).status_code == 200:
+                    answer = await http.get(f"{self.urls[name]}/{name}/health/ready")
+                    # A log that does not hold stops the signing of checkpoints, and nobody's work.
+                    if answer.status_code == 200 or answer.json().get("code") in _NOT_SIGNED:
                         return
-                except httpx2.HTTPError:
+                except (httpx2.HTTPError, ValueError):
                     pass
                 await asyncio.sleep(_WATCH_SECONDS)
 
@@ -150,4 +172,7 @@ async def serve(name: str, founding: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    try:
+        asyncio.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    except AuditKeyRefused as refused:
+        sys.exit(str(refused))

@@ -38,13 +38,15 @@ def secrets_of(folder: Path) -> Mapping[str, str]:
     return found
 
 
-def settings_of(folder: Path, host: str = "127.0.0.1", port: int = 0, notification_url: str = "") -> Settings:
+def settings_of(
+    folder: Path, host: str = "127.0.0.1", port: int = 0, notification_url: str = "", *, new_audit_key: bool = False
+) -> Settings:  # fmt: skip
     """Return the settings of an installation in `folder`."""
     told = secrets_of(folder)
     return Settings(
         key_ring=folder / "keys.sqlite", audit_key=folder / "audit.key", key_passphrase=told["key_passphrase"],
         token_secret=told["token_secret"], service_secret=told["service_secret"], host=host, port=port,
-        notification_url=notification_url,
+        notification_url=notification_url, new_audit_key=new_audit_key,
     )  # fmt: skip
 
 
@@ -54,8 +56,9 @@ class Embedded:
     def __init__(
         self, folder: Path, postgres: Postgres, *, port: int = 0, founding: Path | None = DEMO_COUNTY,
         bus: Bus | None = None, world: World | None = None, cipher: Cipher | None = None, keys: KeyRing | None = None,
+        new_audit_key: bool = False,
     ) -> None:  # fmt: skip
-        """Keep data in `folder`, listen on the loopback address."""
+        """Keep data in `folder`, listen on the loopback address. `new_audit_key` replaces a lost signing key."""
         self.folder = folder
         self.bus = bus or EmbeddedBus()
         self._postgres = postgres
@@ -64,6 +67,7 @@ class Embedded:
         self._world = world
         self._cipher = cipher
         self._keys = keys
+        self._new_audit_key = new_audit_key
         self.services: dict[str, Service] = {}
 
     async def start(self) -> None:
@@ -71,7 +75,7 @@ class Embedded:
         secret = secrets_of(self.folder)["database"]
         await prepare(self._postgres.url("postgres"), secret)
         await refuse_ahead(self._postgres.url)
-        settings = settings_of(self.folder, port=self._port)
+        settings = settings_of(self.folder, port=self._port, new_audit_key=self._new_audit_key)
         world = self._world or RealWorld()
         self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
         for name in SERVICES:

@@ -11,6 +11,7 @@ from infra.databases import SERVICES
 from services.agency import app as agency
 from services.assessment import app as assessment
 from services.audit import app as audit
+from services.audit.note import Signer
 from services.kernel.auth import Tokens
 from services.kernel.authority import authority_table
 from services.kernel.decider import Command
@@ -40,7 +41,7 @@ def _build(service: str) -> Service:
             return agency.build(tools, nothing, nothing)
         case "audit":
             with tempfile.TemporaryDirectory() as folder:
-                return audit.build(tools, nothing, Path(folder) / "audit.key")
+                return audit.build(tools, nothing, Signer(Path(folder) / "audit.key"))
         case "live":
             return live.build(tools, nothing)
         case unknown:

@@ -27,8 +27,9 @@ class NotRunning(Exception):  # noqa: N818
 
 
 async def run_platform(
-    folder: Path, port: int, founding: Path | None, *, kafka: bool, story: bool, once: bool
-) -> None:
+    folder: Path, port: int, founding: Path | None, *, kafka: bool, story: bool, once: bool,
+    new_audit_key: bool = False,
+) -> None:  # fmt: skip
     """Start everything, tell the story if asked, and stay up until told to stop."""
     set_up_logs("platform")
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,9 +44,9 @@ async def run_platform(
         if broker is not None:
             await asyncio.to_thread(broker.start)
         platform: Embedded | Distributed = (
-            Distributed(folder, postgres, broker, port=port, founding=founding)
+            Distributed(folder, postgres, broker, port=port, founding=founding, new_audit_key=new_audit_key)
             if broker is not None
-            else Embedded(folder, postgres, port=port, founding=founding)
+            else Embedded(folder, postgres, port=port, founding=founding, new_audit_key=new_audit_key)
         )
         await platform.start()
         try:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from services.audit.note import read_note
+
 if TYPE_CHECKING:
     from shouwang.story import Story
 
@@ -163,16 +165,14 @@ class Sequel:
         until = datetime.now(UTC).isoformat()
         for name, body in story.bodies("township-a", "township-b", "station-a").items():
             known = await auditor.ask("audit/known", body=body, child=child, until=until)
-            proved = sum(item["proof"] is not None for item in known["told"])
+            proved = sum(None not in (item["proof"], item["telling_proof"]) for item in known["told"])
             story.say(
                 f"    {name}: 被告知 told {len(known['told'])} (有证明 proved {proved}), "
                 f"已签收 acknowledged {len(known['acknowledged'])}, 已查阅 read {len(known['read'])}"
             )
-        note = (await auditor.ask("audit/checkpoint"))["note"]
-        story.say(
-            "    签名检查点 signed checkpoint: "
-            + ", ".join(" ".join(x.split()[::2]) for x in note.split("\n")[2:6])
-        )
+        signed = await auditor.ask("audit/checkpoint")
+        logs = read_note(signed["note"], signed["key"]).logs.values()
+        story.say("    签名检查点 signed checkpoint: " + ", ".join(f"{x.store} {x.size}" for x in logs))
 
     async def _delegation(self, child: str) -> str:
         clerk = await self._story.person("township-b-clerk")

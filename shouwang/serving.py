@@ -17,6 +17,7 @@ from services.agency.reading import FeedQuestions
 from services.assessment import app as assessment
 from services.audit import app as audit
 from services.audit.look_client import LookClient
+from services.audit.signing_key import open_signer
 from services.audit.told import LookQuestions
 from services.kernel.auth import Tokens
 from services.kernel.bus import Bus
@@ -74,7 +75,10 @@ async def open_service(
         asking = None if looks else LookClient(settings.agency_url, settings.service_secret)
         read = looks or asking
         assert read is not None  # noqa: S101 - one of the two lines above
-        auditor = audit.build(tools, read, settings.audit_key)
+        signer = await open_signer(
+            database, settings.audit_key, tools.world.now(), renew=settings.new_audit_key
+        )
+        auditor = audit.build(tools, read, signer)
         if asking is not None:
             auditor.also_close(asking.close)
         return auditor

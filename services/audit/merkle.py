@@ -39,6 +39,32 @@ def edge(size: int) -> list[Place]:
     return found
 
 
+class Range:
+    """A tree that is read once, leaf by leaf, and keeps no more than its edge: one hash for each bit of its size."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self.size = 0
+        self._edge: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf hash."""
+        value, at = leaf, self.size
+        while at & 1:
+            value, at = node_hash(self._edge.pop(), value), at >> 1
+        self._edge.append(value)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root so far."""
+        if not self._edge:
+            return EMPTY
+        value = self._edge[-1]
+        for left in reversed(self._edge[:-1]):
+            value = node_hash(left, value)
+        return value
+
+
 def _split(count: int) -> int:
     return 1 << (count - 1).bit_length() - 1
 

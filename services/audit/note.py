@@ -1,4 +1,4 @@
-"""The checkpoint: all roots signed together, as a C2SP signed note (Ed25519)."""
+"""The checkpoint: all roots signed together, as a C2SP signed note (Ed25519) under the installation's own name."""
 
 import base64
 import binascii
@@ -12,9 +12,12 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-NAME = "shouwang/audit"
+ONCE = "shouwang/audit"
+"""The name under which every installation signed before each had its own."""
 _ALGORITHM = b"\x01"
 _DASH = "\u2014 "
+_RENEWED = "renewed"
+_MOST_SIGNATURES = 100
 
 
 class NoteBroken(Exception):  # noqa: N818
@@ -31,61 +34,131 @@ class Line:
     root: bytes
 
 
-def _key_hash(public: bytes) -> bytes:
-    return hashlib.sha256(NAME.encode() + b"\n" + _ALGORITHM + public).digest()[:4]
+@dataclass(frozen=True)
+class Renewal:
+    """That the signing key was replaced, when (RFC 3339), and which public key it was."""
+
+    at: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a checkpoint says: who signs, when, every log, and the keys that came before."""
+
+    origin: str
+    moment: str
+    logs: dict[str, Line]
+    renewed: tuple[Renewal, ...] = ()
 
 
 class Signer:
-    """Holds the signing key of an installation: 32 bytes in a file of its owner alone, made when first asked for."""
+    """Holds the signing key of an installation: 32 bytes in a file of its owner alone, made when it isn't there.
 
-    def __init__(self, file: Path) -> None:
+    `services.audit.signing_key` decides whether it may be made. `renewed` goes into every checkpoint.
+    """
+
+    def __init__(self, file: Path, renewed: Sequence[Renewal] = ()) -> None:
         """Read the key, or make it."""
         if not file.exists():
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as out:
                 out.write(os.urandom(32))
         self._key = Ed25519PrivateKey.from_private_bytes(file.read_bytes())
+        self._raw = self._key.public_key().public_bytes_raw()
+        self.renewed = tuple(renewed)
+        self.name = f"{ONCE}/{hashlib.sha256(self._raw).hexdigest()[:8]}"
 
     @property
     def public(self) -> str:
         """The public key in the form of C2SP signed notes: name+hash+base64."""
-        raw = self._key.public_key().public_bytes_raw()
-        return f"{NAME}+{_key_hash(raw).hex()}+{base64.b64encode(_ALGORITHM + raw).decode()}"
+        return _public(self.name, self._raw)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every public key under which notes of this installation hold: today's, its old name, those before it."""
+        return (self.public, _public(ONCE, self._raw), *(r.key for r in self.renewed))
 
     def sign(self, moment: str, lines: Sequence[Line]) -> str:
         """Return the signed note over these logs at a moment (RFC 3339)."""
-        body = (
-            "\n".join([NAME, moment, *(f"{x.store} {x.incarnation} {x.size} {_b64(x.root)}" for x in lines)])
-            + "\n"
-        )
-        raw = self._key.public_key().public_bytes_raw()
-        signature = _key_hash(raw) + self._key.sign(body.encode())
-        return f"{body}\n{_DASH}{NAME} {_b64(signature)}\n"
+        told = [
+            self.name, moment, *(f"{x.store} {x.incarnation} {x.size} {_b64(x.root)}" for x in lines),
+            *(f"{_RENEWED} {r.at} {r.key}" for r in self.renewed),
+        ]  # fmt: skip
+        body = "\n".join(told) + "\n"
+        return f"{body}\n{_DASH}{self.name} {_b64(_key_hash(self.name, self._raw) + self._key.sign(body.encode()))}\n"
 
 
-def read_note(note: str, public: str) -> tuple[str, dict[str, Line]]:
-    """Return (moment, logs by store) of a note whose signature holds under `public`. Raises NoteBroken."""
+def read_note(note: str, *publics: str) -> Note:
+    """Return what a note says that at least one of these keys signed; signatures of unknown keys are passed over.
+
+    Raises NoteBroken where none of them signed, one of them signed something else, or the note is of another log.
+    """
     try:
-        body, _, tail = note.partition("\n\n")
-        name, told = tail.removeprefix(_DASH).removesuffix("\n").split(" ")
-        raw = base64.b64decode(public.strip().split("+", 2)[2], validate=True)
-        signature = base64.b64decode(told, validate=True)
-        if name != NAME or not tail.startswith(_DASH) or _b64(signature) != told or raw[:1] != _ALGORITHM:
+        known = dict(_key(public) for public in publics)
+        body, parted, tail = note.rpartition("\n\n")
+        lines = tail.removesuffix("\n").split("\n")
+        if not parted or not tail.endswith("\n") or len(lines) > _MOST_SIGNATURES:
             raise NoteBroken
-        if signature[:4] != _key_hash(raw[1:]):
+        held = [known[who] for who, told in map(_signature, lines) if _holds(known.get(who), told, body)]
+        found = _body(body)
+        if not held or found.origin not in {name for name, _ in known}:
             raise NoteBroken
-        Ed25519PublicKey.from_public_bytes(raw[1:]).verify(signature[4:], f"{body}\n".encode())
-        origin, moment, *lines = body.split("\n")
-        if origin != NAME:
-            raise NoteBroken
-        return moment, {line.store: line for line in map(_line, lines)}
     except (ValueError, IndexError, InvalidSignature, binascii.Error) as error:
         raise NoteBroken from error
+    return found
+
+
+_Who = tuple[str, bytes]
+"""Name and hash of a key: how a signature says whose it is."""
+
+
+def _key(public: str) -> tuple[_Who, bytes]:
+    name, _, told = public.strip().split("+", 2)
+    raw = base64.b64decode(told, validate=True)
+    if raw[:1] != _ALGORITHM:
+        raise NoteBroken
+    return (name, _key_hash(name, raw[1:])), raw[1:]
+
+
+def _signature(line: str) -> tuple[_Who, bytes]:
+    name, told = line.removeprefix(_DASH).split(" ")
+    value = base64.b64decode(told, validate=True)
+    if not line.startswith(_DASH) or not name or _b64(value) != told or len(value) < 5:
+        raise NoteBroken
+    return (name, value[:4]), value[4:]
+
+
+def _holds(raw: bytes | None, signature: bytes, body: str) -> bool:
+    if raw is None:
+        return False
+    Ed25519PublicKey.from_public_bytes(raw).verify(signature, f"{body}\n".encode())
+    return True
+
+
+def _body(text: str) -> Note:
+    origin, moment, *lines = text.split("\n")
+    renewed = [line for line in lines if line.startswith(f"{_RENEWED} ")]
+    logs = [_line(line) for line in lines if line not in renewed]
+    return Note(origin, moment, {x.store: x for x in logs}, tuple(_renewal(line) for line in renewed))
 
 
 def _line(text: str) -> Line:
     store, incarnation, size, root = text.split(" ")
     return Line(store, UUID(incarnation), int(size), base64.b64decode(root, validate=True))
+
+
+def _renewal(text: str) -> Renewal:
+    _, at, key = text.split(" ")
+    return Renewal(at, key)
+
+
+def _public(name: str, raw: bytes) -> str:
+    return f"{name}+{_key_hash(name, raw).hex()}+{_b64(_ALGORITHM + raw)}"
+
+
+def _key_hash(name: str, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + _ALGORITHM + public).digest()[:4]
 
 
 def _b64(value: bytes) -> str:

@@ -8,7 +8,9 @@ from uuid import UUID
 from schemas.envelope import decode
 from schemas.notification import NotificationAcknowledged
 from schemas.registry import ChildIdentified
-from services.kernel.bus import Record
+from services.audit.log import compare, grow
+from services.audit.telling import exact, telling_of
+from services.kernel.bus import FEED, Record
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet
 from services.kernel.sealing import unpack
@@ -32,12 +34,15 @@ class Told:
         self._database = database
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
-        """Keep feed rows: who, what, by which clause, when, and which classes of it."""
+        """Keep feed rows: who, what, by which clause, when, which classes of it; their exact bytes grow the feed's log."""
         await rows.executemany(
-            "insert into told (seq, agency, child, event, role, clause, classes, withheld, disclosed_at)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::timestamptz) on conflict do nothing",
+            "insert into told (seq, agency, child, event, role, clause, classes, withheld, disclosed_at, telling)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::timestamptz, $10) on conflict do nothing",
             [_row(record) for record in records],
         )
+        await compare(rows, records)
+        for incarnation in {record.store for record in records}:
+            await grow(rows, FEED, incarnation)
 
     async def told(self, agency: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
         """Return what a body had been told about these children up to a moment, in order of telling.
@@ -65,20 +70,26 @@ class Told:
     async def recipients(self, event: UUID) -> Sequence[Any]:
         """Return everybody who was told of an event."""
         return await self._database.fetch(
-            "select agency, role, clause, classes, withheld, disclosed_at from told where event = $1 order by seq",
+            "select seq, agency, role, clause, classes, disclosed_at from told where event = $1 order by seq",
             event,
         )
 
-    async def ids_of(self, child: UUID) -> list[UUID]:
-        """Return the ids under which a child is known: its file's, and those identified with it."""
+    async def ids_of(self, child: UUID, until: datetime) -> list[UUID]:
+        """Return the ids under which a child was known at a moment: its file's first, then those identified with it.
+
+        An identification that was recorded later is not known yet: it leads to nobody.
+        """
         found = await self._database.fetch(
-            "select file from leaf where subject = $1 and type = $2 and file is not null",
-            str(child),
-            ChildIdentified.type,
-        )
+            "select file from leaf where subject = $1 and type = $2 and file is not null"
+            " and recorded_at::timestamptz <= $3 order by recorded_at::timestamptz desc, store, seq desc limit 1",
+            str(child), ChildIdentified.type, until,
+        )  # fmt: skip
         file = found[0]["file"] if found else str(child)
-        aliases = await self._database.fetch("select subject from leaf where file = $1", file)
-        return [UUID(file), *sorted(UUID(row["subject"]) for row in aliases)]
+        aliases = await self._database.fetch(
+            "select distinct subject from leaf where file = $1 and recorded_at::timestamptz <= $2 order by subject",
+            file, until,
+        )  # fmt: skip
+        return [UUID(file), *(UUID(row["subject"]) for row in aliases)]
 
 
 def _row(record: Record) -> tuple[Any, ...]:
@@ -89,4 +100,5 @@ def _row(record: Record) -> tuple[Any, ...]:
     return (
         record.seq, UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
         sorted(shown), sorted(set(names) - shown - {_HIDDEN}), told["disclosed_at"],
+        exact(telling_of(record)),
     )  # fmt: skip

@@ -1,8 +1,9 @@
-"""The offline verifier: an export folder and a public key are all that it needs. It names the first broken event."""
+"""The offline verifier: an export folder and a public key are all that it needs; it names the first broken event."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import msgspec
 from schemas.envelope import decode
 from services.audit import merkle
 from services.audit.note import Line, NoteBroken, read_note
+from services.audit.telling import exact, read_telling
+from services.kernel.bus import FEED
 from services.kernel.sealing import unpack
 from services.kernel.store import REFERENCE_PARTITION, leaf_hash, partition_of
 
@@ -45,42 +48,72 @@ class Broken:
     why: str
 
 
-def verify_folder(folder: Path, public: str) -> list[Broken]:
-    """Verify an export; returns what is broken, the first of each store. An empty list says that everything holds."""
+class Said(msgspec.Struct, frozen=True):
+    """A line of the feed's export: it is the telling's exact bytes. `why` says what is wrong with it, if anything."""
+
+    seq: int
+    id: str
+    leaf: bytes
+    why: str | None
+
+
+Logged = Callable[[int], bytes | None]
+"""Gives the leaf hash that the audit log kept at a seq, or None."""
+
+
+def verify_folder(folder: Path, public: str, since: str | None = None) -> list[Broken]:
+    """Verify an export; returns what is broken, the first of each log. An empty list says that everything holds.
+
+    With `since`, an earlier checkpoint, every log must also extend the one that was signed there. Memory stays the same
+    however long the logs are.
+    """
     try:
-        _, signed = read_note((folder / NOTE).read_text(encoding="utf8"), public)
+        note = read_note((folder / NOTE).read_text(encoding="utf8"), public)
     except (NoteBroken, OSError, UnicodeDecodeError):
         return [Broken("*", None, None, "检查点签名不成立 · the checkpoint's signature does not hold")]
+    try:
+        earlier = read_note(since, public, *(r.key for r in note.renewed)).logs if since is not None else {}
+    except NoteBroken:
+        return [
+            Broken(
+                "*", None, None, "先前检查点的签名不成立 · the earlier checkpoint's signature does not hold"
+            )
+        ]
     found = []
-    for store in sorted({*signed, *(file.stem for file in folder.glob("*.jsonl"))}):
-        line = signed.get(store, _unsigned(store))
-        broken = verify_store(line, _rows(folder / f"{store}.jsonl"), _leaves(folder / f"{store}.leaves"))
-        found += [broken] if broken else []
-    if not signed:
+    with ExitStack() as files:
+        logs = {name: files.enter_context(_leaves(folder / f"{name}.leaves")) for name in note.logs}
+        for store in sorted({*note.logs, *earlier, *(file.stem for file in folder.glob("*.jsonl"))}):
+            line, file = note.logs.get(store, _unsigned(store)), folder / f"{store}.jsonl"
+            rows = _tellings(file, note.logs, logs) if store == FEED else _rows(file)
+            broken = verify_store(line, rows, logs.get(store, _nothing), earlier.get(store))
+            found += [broken] if broken else []
+    if not note.logs:
         found.append(Broken("*", None, None, "检查点未签任何日志 · the checkpoint signs no log"))
     return found
 
 
 def verify_store(
-    line: Line, rows: Iterable[Row | str], logged: Callable[[int], bytes | None]
+    line: Line, rows: Iterable[Row | Said | str], logged: Logged, since: Line | None = None
 ) -> Broken | None:
-    """Verify one store against its line of the checkpoint and against the leaf hashes that the audit log kept."""
-    hashes: list[bytes] = []
+    """Verify one log against its line of the checkpoint, the leaf hashes that the audit log kept, and an earlier line."""
+    if since is not None and since.size > line.size:
+        why = f"短于先前检查点 · shorter than in the earlier checkpoint: {line.size} < {since.size}"
+        return Broken(line.store, line.size + 1, None, why)
+    tree = merkle.Range()
     for place, row in enumerate(rows, 1):
         if place > line.size:
             return Broken(line.store, place, None, "未经签名 · beyond what was signed")
         if isinstance(row, str):
             return Broken(line.store, place, None, row)
-        why = _row(row, place) or (
-            "与审计日志不符 · differs from the audit log" if logged(place) != row.leaf else None
-        )
-        if why:
-            return Broken(line.store, place, row.id, why)
-        hashes.append(row.leaf)
-    if len(hashes) < line.size:
-        return Broken(line.store, len(hashes) + 1, None, "事件缺失 · an event is missing")
-    nodes = dict(merkle.grown(0, hashes, _never))
-    if merkle.root(line.size, nodes.__getitem__) != line.root:
+        if wrong := _wrong(row, place, logged(place)):
+            return Broken(line.store, place, row.id, wrong)
+        tree.add(row.leaf)
+        if since is not None and place == since.size and tree.root() != since.root:
+            why = f"前 {place} 项与先前检查点不符 · the first {place} are not those of the earlier checkpoint"
+            return Broken(line.store, None, None, why)
+    if tree.size < line.size:
+        return Broken(line.store, tree.size + 1, None, "事件缺失 · an event is missing")
+    if tree.root() != line.root:
         return Broken(line.store, None, None, "根与签名不符 · the root is not the one that was signed")
     return None
 
@@ -90,8 +123,17 @@ def _unsigned(store: str) -> Line:
     return Line(store, UUID(int=0), 0, merkle.EMPTY)
 
 
-def _never(_: merkle.Place) -> bytes:
-    raise AssertionError
+def _nothing(_: int) -> bytes | None:
+    return None
+
+
+def _wrong(row: Row | Said, place: int, logged: bytes | None) -> str | None:
+    wrong = _row(row, place) if isinstance(row, Row) else _said(row, place)
+    return wrong or ("与审计日志不符 · differs from the audit log" if logged != row.leaf else None)
+
+
+def _said(row: Said, place: int) -> str | None:
+    return "序号不连续 · seq is not dense" if row.seq != place else row.why
 
 
 def _row(row: Row, place: int) -> str | None:
@@ -140,9 +182,40 @@ def _rows(file: Path) -> Iterator[Row | str]:
         return
 
 
-def _leaves(file: Path) -> Callable[[int], bytes | None]:
-    content = file.read_bytes() if file.is_file() else b""
-    return lambda seq: content[32 * (seq - 1) : 32 * seq] or None
+def _tellings(file: Path, signed: Mapping[str, Line], logs: Mapping[str, Logged]) -> Iterator[Said | str]:
+    """Read the feed; each telling must be of the event that the log holds at the place that it names."""
+    try:
+        with file.open("rb") as lines:
+            for text in lines:
+                try:
+                    told = read_telling(text.removesuffix(b"\n"))
+                except (ValueError, msgspec.DecodeError):
+                    yield "告知记录无法读取 · the telling can't be read"
+                    continue
+                known = told.source in signed and 0 < told.source_seq <= signed[told.source].size
+                leaf = logs[told.source](told.source_seq) if known else None
+                why = None if leaf is None or leaf.hex() == told.leaf else _OTHER_EVENT
+                yield Said(told.seq, told.event, leaf_hash(exact(told)), why)
+    except OSError:
+        return
+
+
+_OTHER_EVENT = "所告知的事件与日志不符 · the event that was told is not the one in the log"
+
+
+@contextmanager
+def _leaves(file: Path) -> Iterator[Logged]:
+    """Give access to leaf hashes by seq, without reading the file whole."""
+    if not file.is_file():
+        yield _nothing
+        return
+    with file.open("rb") as content:
+
+        def logged(seq: int) -> bytes | None:
+            content.seek(32 * (seq - 1))
+            return content.read(32) or None
+
+        yield logged
 
 
 def write_row(row: Row) -> bytes:

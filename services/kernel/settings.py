@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     notification_url: str = "http://127.0.0.1:8004"
     agency_url: str = "http://127.0.0.1:8005"
     audit_key: Path = Path("audit.key")
-    """The audit service's signing key (Ed25519); made when first asked for."""
+    """The audit service's signing key (Ed25519); made at the first start, and missed at any later one."""
+    new_audit_key: bool = False
+    """Takes another signing key where that of earlier checkpoints is lost; the change stands in every later one."""
 
     @model_validator(mode="after")
     def _no_default_secret_outside_development(self) -> Self:

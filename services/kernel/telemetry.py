@@ -89,6 +89,12 @@ class Metrics:
         self.rows_imported = Counter(
             "shouwang_import_rows", "Ledger rows read, by outcome.", ["outcome"], registry=r
         )
+        self.not_signed = Counter(
+            "shouwang_audit_not_signed",
+            "Times the audit service refused to sign, by log and reason.",
+            ["source", "reason"],
+            registry=r,
+        )
         self.requests = Counter(
             "shouwang_http_requests", "HTTP answers, by route and status.", ["route", "status"], registry=r
         )

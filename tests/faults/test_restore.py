@@ -11,6 +11,7 @@ import pytest
 
 from infra.backup import back_up, restore
 from infra.positions import ConsumerAhead, refuse_ahead
+from services.audit.note import read_note
 from services.kernel.bus_embedded import EmbeddedBus
 from services.registry.founding import post_id
 from shouwang.client import Platform
@@ -101,6 +102,14 @@ async def test_a_restored_platform_goes_on_sends_nothing_twice_and_shows_the_era
         assert heads[0][0] == heads[0][1]
         signed = await (await client.sign_in(post_id("procurator"))).ask("audit/checkpoint")
         assert signed["missing"] == {}
+        logs = read_note(signed["note"], signed["key"]).logs
+        for name, store in (
+            ("registry", "registry"),
+            ("notification", "notification"),
+            ("feed", "notification"),
+        ):
+            (found,) = await again.fetch(store, "select incarnation from store")
+            assert logs[name].incarnation == found[0], name
         await client.close()
     finally:
         await platform.stop()
