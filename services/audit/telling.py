@@ -9,7 +9,7 @@ from services.kernel.store import leaf_hash
 
 
 class Telling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who was told of which event, as what, by which clause, which blocks of it, when.
+    """Who was told of which event, as what, by which clause of which rules (their hash), which blocks of it, when.
 
     Its bytes are the JSON of these fields in this order, without blanks, in UTF-8. `leaf` is the leaf hash (hex) of
     the event at `source_seq` of the log `source`; `shown` are the places of the blocks that went along, from 0.
@@ -19,6 +19,7 @@ class Telling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agency: str
     role: str
     clause: str
+    rules: str
     source: str
     source_seq: int
     event: str
@@ -31,7 +32,8 @@ def telling_of(record: Record) -> Telling:
     """Return the telling that a record of the feed is."""
     told = record.headers
     return Telling(
-        seq=record.seq, agency=told["agency"], role=told["role"], clause=told["clause"], source=told["source"],
+        seq=record.seq, agency=told["agency"], role=told["role"], clause=told["clause"], rules=told["rules"],
+        source=told["source"],
         source_seq=int(told["source_seq"]), event=decode(record.value).id, leaf=leaf_hash(record.value).hex(),
         shown=[i for i, body in enumerate(unpack(record.blocks)) if body is not None],
         disclosed_at=told["disclosed_at"],

@@ -29,7 +29,7 @@ class FeedLog:
     async def after(self, seq: int, most: int) -> Sequence[Any]:
         """Return rows after `seq`; blocks that a rule doesn't show are left out here, once and for all readers."""
         rows = await self._database.fetch(
-            "select f.seq, f.partition, f.child, f.agency, f.role, f.clause, f.shown, f.disclosed_at, h.source,"
+            "select f.seq, f.partition, f.child, f.agency, f.role, f.clause, f.rules_hash, f.shown, f.disclosed_at, h.source,"
             " h.seq as source_seq, h.envelope, h.blocks from feed f join heard h using (event)"
             " where f.seq > $1 order by f.seq limit $2",
             seq, most,
@@ -39,7 +39,8 @@ class FeedLog:
                 "seq": r["seq"], "partition": r["partition"], "orderkey": str(r["child"]), "envelope": r["envelope"],
                 "blocks": redact(r["blocks"], r["shown"]),
                 "headers": {
-                    "agency": str(r["agency"]), "role": r["role"], "clause": r["clause"], "source": r["source"],
+                    "agency": str(r["agency"]), "role": r["role"], "clause": r["clause"],
+                    "rules": r["rules_hash"], "source": r["source"],
                     "source_seq": str(r["source_seq"]), "disclosed_at": r["disclosed_at"].isoformat(),
                 },
             }

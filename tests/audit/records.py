@@ -35,7 +35,7 @@ def tellings(rows: Sequence[Row]) -> list[Record]:
         Record(
             FEED, r.partition, r.seq, 0, LOG, r.orderkey, r.envelope, redact(r.blocks, range(1, 99)),
             {
-                "agency": str(AGENCY), "role": "ledger", "clause": "SY 一", "source": "registry",
+                "agency": str(AGENCY), "role": "ledger", "clause": "SY 一", "rules": "sha256:0", "source": "registry",
                 "source_seq": str(r.seq), "disclosed_at": f"2026-11-01T00:00:{r.seq:02}+00:00",
             },
         )
