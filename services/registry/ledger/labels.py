@@ -7,6 +7,9 @@ from functools import cache, lru_cache
 from services.registry.ledger.data import bare, load, without_brackets
 from services.registry.ledger.values.options import option_of
 
+PIECES = ("年", "月", "日")
+AND_PHONE = "及电话"
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -65,6 +68,18 @@ def person_labels() -> dict[tuple[str, str], str]:
 
 
 @cache
+def name_and_phone() -> dict[tuple[str | None, str], str]:
+    """(person above, label) → the person whose name and telephone stand in one column."""
+    labels = load("labels")
+    found: dict[tuple[str | None, str], str] = {}
+    for person in labels["person_fields"]["联系电话"]["of"]:
+        for label in labels["name_and_phone"]:
+            found[person, bare(label)] = person
+            found |= {(None, bare(f"{name}{label}")): person for name in labels["persons"][person]}
+    return found
+
+
+@cache
 def loose_labels() -> dict[str, str]:
     return {label: field for (_, label), field in person_labels().items()}
 
@@ -109,11 +124,14 @@ def _level(level: str, person: str | None, field: str | None, *, last: bool) -> 
 
 def _known(level: str, text: str, person: str | None, field: str | None, *, last: bool) -> Found | None:
     sections, not_kept = silent_labels()
-    option = option_of(field, level) if field else None
+    option = (option_of(field, level) or date_piece(field, text)) if field else None
     if option is not None:
         return person, field, option
     if person and (person, text) in person_labels():
         return person, f"{person}.{person_labels()[person, text]}", None
+    both = name_and_phone().get((person, text))
+    if both:
+        return both, f"{both}.姓名", AND_PHONE
     if text in whole_labels() and (person is None or whole_labels()[text].startswith(f"{person}.")):
         return person, whole_labels()[text], None
     if text in persons() and field is None:
@@ -127,13 +145,19 @@ def _known(level: str, text: str, person: str | None, field: str | None, *, last
     return None
 
 
+def date_piece(field: str, text: str) -> str | None:
+    """年, 月 or 日 below the label of a date: the date is written in three columns."""
+    return text if text in PIECES and kinds().get(field) == "date" else None
+
+
 @lru_cache(maxsize=4096)
 def is_label(text: str) -> bool:
     """Whether the text is a label or a part of one."""
     forms = {bare(text), without_brackets(text)}
     silent = silent_labels()[0] | silent_labels()[1]
     known = (whole_labels(), persons(), loose_labels(), silent, relations())
-    return any(form in group for form in forms for group in known)
+    both = any((None, form) in name_and_phone() for form in forms)
+    return both or any(form in group for form in forms for group in known)
 
 
 def is_relation(label: str) -> bool:

@@ -1,10 +1,11 @@
 """From a row to a record: each cell read by the kind of its column, each doubt named."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.registry.ledger.labels import kinds
+from services.registry.ledger.labels import AND_PHONE, PIECES, kinds
 from services.registry.ledger.limits import TEXT_CHARS
 from services.registry.ledger.model import Cell, Column, Sheet
 from services.registry.ledger.tables import Body
@@ -14,8 +15,10 @@ from services.registry.ledger.values.names import read_name, read_relative
 from services.registry.ledger.values.options import read_choice, read_choices, read_tick, read_yes_no
 from services.registry.ledger.values.phones import read_phone
 from services.registry.ledger.values.read import Read, Setting
-from services.registry.ledger.values.texts import read_text
+from services.registry.ledger.values.texts import plain, read_text
 
+NUMBER_BEHIND = re.compile(r"(\D*?)([\d+][\d\s-]{6,}\d)\D?")
+BETWEEN = " :,、/;()，；（）"
 GUARDIAN = "委托监护人"
 TOO_LONG = {
     "name": "name-unreadable",
@@ -49,6 +52,7 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
     draft = Draft(warnings=list(body.warnings))
     setting = Setting(sheet.date_1904, sheet.typed)
     ticks: dict[str, list[tuple[str, Read]]] = {}
+    pieces: dict[str, dict[str, Cell]] = {}
     for column in body.columns:
         if column.field is None:
             continue
@@ -56,13 +60,37 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
         _note_cell(sheet, body, column, draft)
         if cell is None:
             continue
-        if column.option is not None:
+        if column.option in PIECES:
+            pieces.setdefault(column.field, {})[column.option] = cell
+        elif column.option == AND_PHONE:
+            for label, part in _name_and_phone(column.field, cell):
+                _take(draft, label, part, setting)
+        elif column.option is not None:
             ticks.setdefault(column.field, []).append((column.option, read_tick(cell)))
         else:
             _take(draft, column.field, cell, setting)
+    for label, told in pieces.items():
+        _take(draft, label, _date_of(told), setting)
     for label, group in ticks.items():
         _take_ticks(draft, label, group)
     return draft
+
+
+def _name_and_phone(label: str, cell: Cell) -> list[tuple[str, Cell]]:
+    """王桂花 13800000001 as a name and a telephone; without digits it is a name, without letters a telephone."""
+    phone_label = label.replace("姓名", "联系电话")
+    text = plain(cell)
+    found = NUMBER_BEHIND.fullmatch(text)
+    if found is None:
+        return [(label, cell)]
+    name, number = found[1].strip(BETWEEN), found[2].strip(BETWEEN)
+    return [(label, name or None), (phone_label, number or None)]
+
+
+def _date_of(pieces: dict[str, Cell]) -> Cell:
+    """2010 | 3 | 5 in three columns as one date; a month or a day that is missing leaves it partial."""
+    told = [plain(pieces[piece]).rstrip(piece) for piece in PIECES if piece in pieces]
+    return "-".join(told) if "年" in pieces else None
 
 
 def _note_cell(sheet: Sheet, body: Body, column: Column, draft: Draft) -> None:

@@ -133,9 +133,9 @@ def ignored(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> str | None:
         return "column-numbers"
     if not read:
         return "blank-row" if all(text.isdigit() for text in texts) else "note-row"
-    if len(texts) == 1 and "姓名" not in read and "公民身份证号码" not in read:
+    if len(texts) == 1 and not read & {"姓名", "公民身份证号码"}:
         return "note-row"
-    return None
+    return "title-row" if len(texts) == 1 and _patterns()["title-row"].fullmatch(texts[0]) else None
 
 
 def _name(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> list[str]:

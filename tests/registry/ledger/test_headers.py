@@ -258,3 +258,48 @@ def test_a_cell_with_line_breaks_is_one_row_as_a_spreadsheet_shows_it() -> None:
         [number(order=9), "李四"],
     ]
     assert [row.place.row for row in children(read(text_file(rows), "a.csv"))] == [2, 3]
+
+
+@pytest.mark.req("REG-06")
+def test_a_date_in_three_columns_is_one_date() -> None:
+    rows = [
+        ["姓名", "身份证号码", "出生日期", None, None], [None, None, "年", "月", "日"],
+        ["张三", CHILD, 2010, 3, 5], ["李四", number(order=125), "2010年", "3月", None],
+    ]  # fmt: skip
+    reading = read(workbook({"a": rows}, [(0, 2, 0, 4)]))
+    one, other = children(reading)
+    assert (one.record or {})["出生日期"] == "2010-03-05"
+    assert ((other.record or {})["出生日期"], other.warnings) == ("2010-03", ("出生日期:date-partial",))
+
+
+@pytest.mark.req("REG-06")
+def test_a_name_and_a_telephone_in_one_column_are_two_values() -> None:
+    rows = [
+        ["姓名", "身份证号码", "监护人姓名及电话", "父亲姓名、联系方式"],
+        ["张三", CHILD, "王桂花 13900000001", "张大(13800000001)"], ["李四", number(order=125), "王桂花", "13800000001"],
+    ]  # fmt: skip
+    one, other = (row.record or {} for row in children(read(workbook({"a": rows}))))
+    assert (one["委托监护人.姓名"], one["委托监护人.联系电话"]) == ("王桂花", "13900000001")
+    assert (one["父亲.姓名"], one["父亲.联系电话"]) == ("张大", "13800000001")
+    assert (other["委托监护人.姓名"], other.get("委托监护人.联系电话")) == ("王桂花", None)
+    assert (other.get("父亲.姓名"), other["父亲.联系电话"]) == (None, "13800000001")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("上塘村", "title-row"),
+        ("下塘村民小组:", "title-row"),
+        ("以下空白", "note-row"),
+        ("此页无正文", "note-row"),
+    ],
+)
+def test_a_line_that_names_a_village_or_ends_the_page_is_no_child(line: str, code: str) -> None:
+    reading = read(workbook({"a": [HEADER, [None, line], CHILD_ROW]}))
+    assert [row.reasons for row in reading.rows if row.place.row == 2] == [(code,)]
+    assert len(children(reading)) == 1
+
+
+def test_a_child_whose_name_ends_like_a_village_is_a_child() -> None:
+    (row,) = children(read(workbook({"a": [HEADER, [1, "王村", "男", "2010-03-05", CHILD]]})))
+    assert row.outcome == "accepted"
