@@ -34,6 +34,10 @@ def _marks(annotation: Any) -> Iterator[Any]:
             yield from _marks(argument)
 
 
+Split = tuple[dict[str, Any], dict[tuple[str, DataClass], dict[str, Any]]]
+"""Open fields, and sealed ones by (subject id, class)."""
+
+
 class Event(BaseModel):
     """A fact. `type` is its stored name for ever; `subject` names the field of what it is about."""
 
@@ -74,7 +78,7 @@ class Event(BaseModel):
         )
         return (_erasable(cls) if erased else cls).model_validate(fields, strict=False, extra="ignore")
 
-    def split(self) -> tuple[dict[str, Any], dict[tuple[str, DataClass], dict[str, Any]]]:
+    def split(self) -> Split:
         """Return (open fields, sealed fields by (subject id, class)), all as JSON values, absent ones left out."""
         values = self.model_dump(mode="json", exclude_none=True)
         opened: dict[str, Any] = {}

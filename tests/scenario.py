@@ -194,7 +194,7 @@ def written(
     event: Event, event_id: UUID, *, at: datetime = NOW, by: UUID | None = None
 ) -> tuple[Envelope, bytes]:
     """Return (envelope, blocks) of an event, sealed with glass."""
-    data, blocks = seal(event, str(event_id), dict.fromkeys(needed(event), b""), Glass())
+    data, blocks = seal(event, str(event_id), dict.fromkeys(needed(event.split()), b""), Glass())
     envelope = Envelope(
         id=str(event_id), type=event.type, source="/test", subject=str(data[event.subject]), time=stamp(at),
         recordedat=stamp(at), actor="system", purpose="test", orderkey=str(data[event.subject]),

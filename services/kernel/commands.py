@@ -132,9 +132,7 @@ class Commands:
                 plans.append(await self._plan(asked, parts, stored))
             except Refusal as refusal:
                 plans.append(refusal)
-        await self._recorder.prepare(
-            [p.event for plan in plans if isinstance(plan, Plan) for p in plan.planned]
-        )
+        await self._recorder.prepare(p for plan in plans if isinstance(plan, Plan) for p in plan.planned)
         return await asyncio.gather(*(self._carry_out(plan) for plan in plans))
 
     async def _carry_out(self, plan: "Plan | Refusal") -> Answer | Refusal:

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from schemas.catalogue import EVENTS
 from schemas.envelope import CONTENT_TYPE, SPEC, Envelope, decode, encode, format_after
-from schemas.event import Event
+from schemas.event import Event, Split
 from schemas.platform import FactCorrected
 from services.kernel.correcting import corrections
 from services.kernel.errors import PersonErased
@@ -46,6 +47,11 @@ class Planned:
     policy: str | None = None
     """The pack under which it was decided."""
 
+    @cached_property
+    def split(self) -> Split:
+        """The event's open and sealed fields."""
+        return self.event.split()
+
 
 def stamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with microseconds."""
@@ -62,9 +68,9 @@ class Recorder:
         self._cipher = cipher
         self._world = world
 
-    async def prepare(self, events: Sequence[Event]) -> None:
+    async def prepare(self, planned: Iterable[Planned]) -> None:
         """Make the keys of many events at once, durable: `record` then finds them."""
-        subjects = {subject for event in events for subject, _ in needed(event)}
+        subjects = {subject for p in planned for subject, _ in needed(p.split)}
         if subjects:
             await asyncio.to_thread(self._keys.ensure, subjects)
 
@@ -73,12 +79,12 @@ class Recorder:
 
         Raises PersonErased where a key was destroyed: nothing is ever sealed under nothing.
         """
-        pairs = [pair for p in planned for pair in needed(p.event)]
+        pairs = [pair for p in planned for pair in needed(p.split)]
         keys: dict[tuple[str, str], bytes] = {}
         if pairs:
             keys = self._keys.keys(pairs)
             if len(keys) < len(set(pairs)):
-                await self.prepare([p.event for p in planned])
+                await self.prepare(planned)
                 keys = self._keys.keys(pairs)
                 if len(keys) < len(set(pairs)):
                     raise PersonErased
@@ -88,7 +94,7 @@ class Recorder:
     def _wrap(
         self, p: Planned, told: Circumstances, now: datetime, keys: dict[tuple[str, str], bytes]
     ) -> NewEvent:
-        data, blocks = seal(p.event, str(p.id), keys, self._cipher)
+        data, blocks = seal(p.event, str(p.id), keys, self._cipher, p.split)
         subject = str(data[p.event.subject])
         reference = p.event.type.startswith("reference.")
         orderkey = "reference" if reference else subject

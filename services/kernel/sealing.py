@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas.envelope import Block, Envelope
-from schemas.event import Event, parts_of
+from schemas.event import Event, Split, parts_of
 from schemas.fields import DataClass
 from services.kernel.key_service import KeyService, Pair
 from services.kernel.world import World
@@ -81,14 +81,15 @@ def _bound_to(event: str, subject: str, data_class: str) -> bytes:
 
 
 def seal(
-    event: Event, event_id: str, keys: dict[Pair, bytes], cipher: Cipher
+    event: Event, event_id: str, keys: dict[Pair, bytes], cipher: Cipher, split: Split | None = None
 ) -> tuple[dict[str, Any], bytes]:
     """Split an event into (`data` for its envelope, the pack of its blocks).
 
     Plaintext is padded with blanks to steps of 64 bytes, so that a block's length says little; a class that the event
     pads to a fixed size says nothing. Raises KeyError where a key is missing: never seals under nothing.
     """
-    opened, sealed = event.split()
+    opened, sealed = split or event.split()
+    opened = dict(opened)
     roles = {part.data_class: part.subject for part in parts_of(type(event))}
     described, bodies = [], []
     for (subject, data_class), fields in sealed.items():
@@ -122,9 +123,9 @@ def seal(
     return opened, pack(bodies)
 
 
-def needed(event: Event) -> list[Pair]:
-    """List the keys that sealing this event takes."""
-    return [(subject, data_class.value) for subject, data_class in event.split()[1]]
+def needed(split: Split) -> list[Pair]:
+    """List the keys that sealing these fields takes."""
+    return [(subject, data_class.value) for subject, data_class in split[1]]
 
 
 def pack(bodies: Sequence[bytes | None]) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -99,12 +100,24 @@ class Imports:
         )
 
     async def run(self, order: Order, reading: LedgerReading) -> AsyncIterator[Result]:
-        """Carry an import out, a few hundred rows at a time, in the file's order; each result is durable when told."""
-        rows = list(reading.rows)
-        for start in range(0, len(rows), _TOGETHER):
-            for result in await self._some(order, reading, rows[start : start + _TOGETHER]):
-                metrics.rows_imported.labels(result.outcome).inc()
-                yield result
+        """Carry an import out, a few hundred rows at a time, in the file's order; each result is durable when told.
+
+        The next rows are decided while those before them are being written.
+        """
+        rows = reading.rows
+        ahead: deque[asyncio.Task[list[Result]]] = deque()
+        try:
+            for start in range(0, len(rows), _TOGETHER):
+                some = self._some(order, reading, rows[start : start + _TOGETHER])
+                ahead.append(asyncio.create_task(some))
+                while len(ahead) > (start + _TOGETHER < len(rows)):
+                    for result in await ahead[0]:
+                        metrics.rows_imported.labels(result.outcome).inc()
+                        yield result
+                    ahead.popleft()
+        finally:
+            for task in ahead:
+                task.cancel()
 
     async def refused(self, order: Order, reading: LedgerReading) -> bytes:
         """Return the refused rows as the office's own workbook, to mend and import again. Nothing is written."""

@@ -45,8 +45,8 @@ def delegated(name: str = "周桂香") -> GuardianshipDelegated:
 
 
 def sealed(event: Event, ring: KeyRing, world: SeededWorld) -> tuple[Envelope, bytes]:
-    ring.ensure({subject for subject, _ in needed(event)})
-    data, blocks = seal(event, "event-1", ring.keys(needed(event)), AesGcm(world))
+    ring.ensure({subject for subject, _ in needed(event.split())})
+    data, blocks = seal(event, "event-1", ring.keys(needed(event.split())), AesGcm(world))
     told: dict[str, Any] = dict.fromkeys(
         ("type", "source", "subject", "time", "recordedat", "actor", "purpose", "orderkey", "correlationid"),
         "",
