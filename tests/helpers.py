@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
+
+from infra.databases import grants, urls
 from infra.postgres import Postgres
+from services.agency.versions import Versions
 from services.kernel.bus import Bus
 from services.kernel.keys import KeyRing
 from services.kernel.sealing import Cipher
@@ -18,7 +22,7 @@ from services.kernel.store import Append, NewEvent, partition_of
 from services.kernel.world import World
 from services.registry.founding import post_id
 from shouwang.client import Person, Platform
-from shouwang.embedded import Embedded
+from shouwang.embedded import Embedded, secrets_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -72,6 +76,20 @@ async def embedded(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+async def fetch_from(postgres: Postgres, database: str, sql: str, *values: Any) -> Sequence[Any]:
+    """Ask a database as its administrator; bare names of the agency's rows mean the version that answers."""
+    connection = await asyncpg.connect(postgres.url(database))
+    try:
+        if database == "agency":
+            await connection.execute(
+                "select set_config('search_path', 'pages_' || n || ', public', false) from active"
+            )
+        rows: Sequence[Any] = await connection.fetch(sql, *values)
+        return rows
+    finally:
+        await connection.close()
+
+
 class Running:
     """A platform that runs, with the client's shortcuts."""
 
@@ -79,6 +97,19 @@ class Running:
         self.platform = platform
         self.postgres = postgres
         self.client = client
+
+    @property
+    def versions(self) -> Versions:
+        """What an operator does with versions of the views."""
+        roles = urls("agency", self.postgres.url, secrets_of(self.platform.folder)["database"])
+        return Versions(roles["owner"], roles["projector"], grants("agency"))
+
+    async def folded(self, *versions: int) -> None:
+        """Wait until the service folds just these versions and everybody has heard everything."""
+        wanted = {f"agency.pages.{n}" for n in versions}
+        async with asyncio.timeout(60):
+            while {c for c in (await self.client.settled())["agency"]["consumers"] if "pages" in c} != wanted:
+                await asyncio.sleep(0.03)
 
     async def sign_in(self, key: str) -> Person:
         return await self.client.sign_in(post_id(key))
@@ -92,11 +123,4 @@ class Running:
 
     async def fetch(self, database: str, sql: str, *values: Any) -> Sequence[Any]:
         """Ask a database as its administrator."""
-        import asyncpg
-
-        connection = await asyncpg.connect(self.postgres.url(database))
-        try:
-            rows: Sequence[Any] = await connection.fetch(sql, *values)
-            return rows
-        finally:
-            await connection.close()
+        return await fetch_from(self.postgres, database, sql, *values)
