@@ -2,7 +2,7 @@
 
 Exit codes: 0 done · 1 something broke on our side · 2 wrong usage · 3 the platform could not start ·
 4 the platform can't be reached · 5 a file was refused as a whole · 6 the platform refused the request ·
-7 an export does not verify.
+7 an export does not verify · 8 two versions of the views differ.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ import typer
 
 from infra.errors import InfraError
 from infra.folders import default_folder
+from shouwang.viewing import Deed
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -168,6 +169,41 @@ def replay(
     del view  # there is one so far, and any other is refused by name
     found = _guarded(lambda: _with_platform(data, url, ask))
     typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+
+
+@app.command()
+def view(
+    deed: Annotated[Deed, typer.Argument(help="操作 · What to do")],
+    version: Annotated[
+        int | None,
+        typer.Argument(help="版本号(compare、switch、drop) · Version, for compare, switch and drop"),
+    ] = None,
+    *,
+    accept_differences: Annotated[
+        bool,
+        typer.Option(
+            "--accept-differences",
+            help="内容不同也切换,不作比较 · Switch without comparing: differences are meant",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:
+    """视图版本 · Versions of the views: build a new one beside, compare it, let it answer, go back, drop one."""
+    from shouwang.viewing import as_text, do, versions_in
+
+    if (version is None) is (deed not in {Deed.LIST, Deed.BUILD}):
+        raise typer.BadParameter("compare、switch、drop 需要版本号 · compare, switch and drop want a version")
+    folder = _folder(data, profile)
+
+    async def work() -> dict[str, Any]:
+        return await do(versions_in(folder), deed, version or 0, accept_differences=accept_differences)
+
+    told = _guarded(work)
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(as_text(deed, told)))
+    if deed is Deed.COMPARE and not told["equal"]:
+        raise typer.Exit(8)
 
 
 @app.command()
@@ -322,6 +358,7 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
     from pydantic import ValidationError
 
     from services.kernel.database import NewerData
+    from services.kernel.errors import Refusal
     from services.kernel.keys import WrongPassphrase
     from shouwang.client import Told
     from shouwang.running import NotRunning
@@ -337,6 +374,9 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
         raise _fail(3, f"设置不符合要求:{error}", "settings don't fit, see above") from None
     except Told as told:
         typer.echo(str(told), err=True)
+        raise typer.Exit(6) from None
+    except Refusal as refusal:
+        typer.echo(" · ".join(refusal.sentences) + f" {refusal.facts or ''}", err=True)
         raise typer.Exit(6) from None
     except (httpx2.TransportError, NotRunning):
         raise _fail(

@@ -104,11 +104,13 @@ class Running:
         roles = urls("agency", self.postgres.url, secrets_of(self.platform.folder)["database"])
         return Versions(roles["owner"], roles["projector"], grants("agency"))
 
-    async def folded(self, *versions: int) -> None:
-        """Wait until the service folds just these versions and everybody has heard everything."""
+    async def folds(self, *versions: int) -> None:
+        """Wait until the service folds just these versions."""
         wanted = {f"agency.pages.{n}" for n in versions}
         async with asyncio.timeout(60):
-            while {c for c in (await self.client.settled())["agency"]["consumers"] if "pages" in c} != wanted:
+            while {
+                c for c in (await self.client.positions())["agency"]["consumers"] if "pages" in c
+            } != wanted:
                 await asyncio.sleep(0.03)
 
     async def sign_in(self, key: str) -> Person:
