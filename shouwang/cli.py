@@ -8,7 +8,6 @@ Exit codes: 0 done · 1 something broke on our side · 2 wrong usage · 3 the pl
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -231,29 +230,28 @@ def restore(
     backup: Annotated[
         Path, typer.Option("--from", help="备份目录 · Folder of the backup", file_okay=False, exists=True)
     ],
-    installation: Annotated[
-        Path,
-        typer.Option(
-            help="取今日的密钥环与密钥文件 · Data folder whose key ring and secrets are used", exists=True
-        ),
-    ],
     *,
     data: Annotated[
         Path, typer.Option("--data", help="新数据目录,须为空 · New, empty data folder", file_okay=False)
     ],
+    installation: Annotated[
+        Path | None,
+        typer.Option(
+            help="取今日的密钥环与密钥文件 · Data folder in use, whose key ring and secrets are taken"
+        ),
+    ] = None,
 ) -> None:
     """从备份恢复到新目录 · Restore a backup into a new data folder, with today's key ring: what was erased stays erased."""
     from infra.backup import restore as restore_cluster
 
     async def work() -> None:
-        data.mkdir(parents=True, exist_ok=True)
-        postgres = await restore_cluster(backup.absolute(), data.absolute() / "postgres")
+        postgres = await restore_cluster(backup.absolute(), installation, data.absolute())
         await asyncio.to_thread(postgres.stop)
-        for name in ("keys.sqlite", "secrets.json", "audit.key"):
-            shutil.copy2(installation / name, data / name)
 
     _guarded(work)
-    typer.echo(f"已恢复 · Restored: {data}. shouwang run --data {data}")
+    typer.echo(
+        f"已恢复,视图将在启动时按今日密钥重建 · Restored, the views are built anew at the start: shouwang run --data {data}"
+    )
 
 
 @app.command("export-log")

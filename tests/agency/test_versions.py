@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +14,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from infra import backup
 from infra.postgres import Postgres
 from services.agency import versions as module
+from services.agency.app import MIGRATIONS
 from services.agency.page import Row
 from services.agency.versions import NoSuchView, ViewAnswers, ViewBehind, ViewDiffers
 from services.kernel.database import KERNEL_MIGRATIONS, migrate
@@ -331,29 +335,35 @@ async def test_the_reader_chooses_the_version_with_the_statement_that_names_its_
         assert (await clerk.ask("agency/ledger"))["children"] == []
 
 
-async def test_rows_and_checkpoint_of_a_folder_from_before_versions_move_along(
-    postgres: Postgres, tmp_path: Path
-) -> None:
-    here = KERNEL_MIGRATIONS.parents[1] / "agency" / "migrations"
-    before = tmp_path / "agency" / "migrations"
+async def database_from_before(postgres: Postgres, name: str, folder: Path) -> str:
+    """Make a database as it was before there were versions, with a row, a place and a record set aside; return its URL."""
+    before = folder / "agency" / "migrations"
     before.mkdir(parents=True)
-    (before / "001_pages.sql").write_text(
-        (here / "001_pages.sql").read_text(encoding="utf8"), encoding="utf8"
-    )
+    shutil.copy2(MIGRATIONS / "001_pages.sql", before)
     admin = await asyncpg.connect(postgres.url("postgres"))
-    await admin.execute("create database test_before_versions")
+    await admin.execute(f"create database {name}")
     await admin.close()
-    url = postgres.url("test_before_versions")
+    url = postgres.url(name)
     await migrate(url, [KERNEL_MIGRATIONS, before])
     connection = await asyncpg.connect(url)
     await connection.execute(
         "insert into task values (gen_random_uuid(), gen_random_uuid(), 'assess', gen_random_uuid(), '', null, false);"
+        "insert into token select agency, 'token', child from task;"
         "insert into checkpoint values ('agency.pages', 'feed', 3, gen_random_uuid(), 7);"
         "insert into checkpoint values ('agency.reference', 'reference', 0, gen_random_uuid(), 9);"
         "insert into parked values ('agency.pages', 'feed', 7, 3, 'x', 'poison', '{}', '')"
     )
+    await connection.close()
+    return url
+
+
+async def test_rows_and_checkpoint_of_a_folder_from_before_versions_move_along(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    url = await database_from_before(postgres, "test_before_versions", tmp_path)
+    connection = await asyncpg.connect(url)
     row = await connection.fetchrow("select * from task")
-    await migrate(url, [KERNEL_MIGRATIONS, here])
+    await migrate(url, [KERNEL_MIGRATIONS, MIGRATIONS])
     assert await connection.fetchrow("select * from pages_1.task") == row
     assert await connection.fetchval("select n from active") == 1
     places = await connection.fetch(
@@ -363,6 +373,21 @@ async def test_rows_and_checkpoint_of_a_folder_from_before_versions_move_along(
     with pytest.raises(asyncpg.UndefinedTableError):
         await connection.fetch("select * from task")
     await connection.close()
+
+
+@pytest.mark.req("PRV-04")
+async def test_a_restored_backup_from_before_versions_brings_no_row_along(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="shouwang-test-") as made:
+        Path(made).chmod(0o755)
+        with Postgres(Path(made) / "postgres") as server:
+            url = await database_from_before(server, "agency", tmp_path)
+            await backup._leave_views_out(server)
+            await migrate(url, [KERNEL_MIGRATIONS, MIGRATIONS])
+            connection = await asyncpg.connect(url)
+            for table in ("pages_1.task", "pages_1.token", "parked"):
+                assert await connection.fetch(f"select * from {table}") == [], table
+            assert await connection.fetch("select consumer from checkpoint") == [("agency.reference",)]
+            await connection.close()
 
 
 async def test_the_command_says_what_there_is_what_differs_and_why_not(running: Running) -> None:
