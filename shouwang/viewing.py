@@ -61,11 +61,11 @@ def as_text(deed: Deed, told: dict[str, Any]) -> list[str]:
                 f"版本 {n} 已在旁开始建立,用 list 查看进度 · Version {n} is being built beside; list shows how far it is"
             ]
         case Deed.COMPARE:
-            return _compared(told)
+            return compared_text(told)
         case Deed.SWITCH:
             n = told["version"]
             return [
-                *_compared(told["compared"] or {}),
+                *compared_text(told["compared"] or {}),
                 f"现由版本 {n} 应答,旧版本仍在,可切回 · Version {n} answers now; the old one stays: switch back at any time",
             ]
         case Deed.DROP:
@@ -81,7 +81,8 @@ def _version(v: dict[str, Any]) -> str:
     )
 
 
-def _compared(told: dict[str, Any]) -> list[str]:
+def compared_text(told: dict[str, Any]) -> list[str]:
+    """Say what a comparison found: rows of each table, and the first difference."""
     if not told:
         return []
     lines = [

@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from infra.databases import grants, urls
 from infra.postgres import Postgres
 from services.agency.versions import Versions
 from services.kernel.bus import Bus
@@ -22,7 +21,7 @@ from services.kernel.store import Append, NewEvent, partition_of
 from services.kernel.world import World
 from services.registry.founding import post_id
 from shouwang.client import Person, Platform
-from shouwang.embedded import Embedded, secrets_of
+from shouwang.embedded import Embedded
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -101,8 +100,7 @@ class Running:
     @property
     def versions(self) -> Versions:
         """What an operator does with versions of the views."""
-        roles = urls("agency", self.postgres.url, secrets_of(self.platform.folder)["database"])
-        return Versions(roles["owner"], roles["projector"], grants("agency"))
+        return self.platform.versions
 
     async def folds(self, *versions: int) -> None:
         """Wait until the service folds just these versions."""

@@ -127,6 +127,7 @@ async def clerk_at_work(running: Running) -> AsyncIterator[Callable[[int], Await
         await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.req("PLT-04")
 async def test_a_version_built_while_events_come_in_is_equal_answers_alike_and_can_be_left_again(
     running: Running,
 ) -> None:
@@ -150,7 +151,7 @@ async def test_a_version_built_while_events_come_in_is_equal_answers_alike_and_c
     assert await answers(running) == after
 
 
-@pytest.mark.req("PLT-04")
+@pytest.mark.req("PLT-05")
 async def test_building_comparing_and_switching_sends_discloses_and_records_nothing(running: Running) -> None:
     before = await sent(running)
     n = await built(running)
