@@ -93,7 +93,12 @@ async def _leave_views_out(postgres: Postgres) -> None:
             if await connection.fetchval("select to_regclass('version')") is None:  # from before versions
                 await connection.execute("truncate entry, child, task, token")
             else:
-                await connection.execute("delete from active; delete from version")
+                await connection.execute(
+                    "insert into awaited select partition, seq from checkpoint, active"
+                    " where consumer = 'agency.pages.' || n and source = 'feed'"
+                    " on conflict (partition) do update set seq = greatest(awaited.seq, excluded.seq);"
+                    " delete from active; delete from version"
+                )
             for row in await connection.fetch(
                 r"select nspname from pg_namespace where nspname ~ '^pages_\d+$'"
             ):

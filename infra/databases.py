@@ -32,10 +32,11 @@ _PROJECTS = """
 revoke all on all tables in schema public from {app}, agency_projector;
 revoke execute on function append from public;
 grant usage on schema public to {app}, agency_projector;
-grant select on look, version, active, checkpoint to {app};
+grant select on look, version, active, awaited, checkpoint to {app};
 grant insert on look to {app};
 grant select on migration, store, version, active to agency_projector;
 grant update (state) on version to agency_projector;  -- a fold locks its version's row, and changes nothing in it
+grant select, delete on awaited to agency_projector;
 grant select, insert, update on checkpoint, reference to agency_projector;
 grant select, insert, delete on parked to agency_projector;
 do $$ declare pages text; begin

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from services.agency.projector import Projector
-from services.agency.versions import USE
+from services.agency.versions import REACHED, USE
 from services.kernel.bus import FEED, Bus, Record
 from services.kernel.database import Connection, Database
 from services.kernel.projection import Consumer, Fenced
@@ -25,7 +25,8 @@ class Folding:
         """By version."""
 
     async def look(self) -> None:
-        """See which versions there are."""
+        """See which versions there are, and whether what a restore left out is there again."""
+        await self._database.fetch(REACHED)
         found = {row["n"] for row in await self._database.fetch("select n from version")}
         self.consumers = {n: self.consumers.get(n) or self._consumer(n) for n in sorted(found)}
 

@@ -11,7 +11,7 @@ import msgspec
 
 from services.agency.page import fields_in
 from services.agency.projector import unpack_refs
-from services.agency.versions import CONSUMER, USE
+from services.agency.versions import CONSUMER, USE, WHOLE
 from services.kernel.auth import Principal
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet, RecordingDown
@@ -96,11 +96,14 @@ class Reading:
 
     @asynccontextmanager
     async def rows_of(self, agency: UUID) -> AsyncIterator[Connection]:
-        """Give a transaction in which this agency's rows, of the version that answers now, are all there is."""
+        """Give a transaction in which this agency's rows, of the version that answers now, are all there is.
+
+        Raises NotYet while that version is being filled again after a restore: "nobody found" would be untrue.
+        """
         async with self._database.transaction() as rows:
-            await rows.execute(
-                f"select set_config('shouwang.agency', $1, true), {USE} from active", str(agency)
-            )
+            choose = f"select set_config('shouwang.agency', $1, true), {USE} from active where {WHOLE}"
+            if await rows.fetchrow(choose, str(agency)) is None:
+                raise NotYet
             yield rows
 
     async def open(self, agency: UUID, blocks: Sequence[BlockRef]) -> list[Opened]:

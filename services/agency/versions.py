@@ -31,6 +31,12 @@ CONSUMER = "'agency.pages.' || n"
 USE = "set_config('search_path', 'pages_' || n || ', public', true)"
 """SQL: from here to the end of the transaction the tables are those of version `n`."""
 
+_REACHED = f"consumer = {CONSUMER} and source = '{FEED}' and c.partition = a.partition and c.seq >= a.seq"
+WHOLE = f"not exists (select from awaited a where not exists (select from checkpoint c where {_REACHED}))"
+"""SQL: version `n` is as far as the views were that a restore left out."""
+REACHED = f"delete from awaited a using checkpoint c, active where {_REACHED}"
+"""SQL: what the answering version has reached is awaited no more."""
+
 
 class NoSuchView(Refusal):
     """没有此视图版本,请用 shouwang view list 查看。 · There is no such version of the views: see shouwang view list."""

@@ -18,12 +18,13 @@ from infra import backup
 from infra.backup import back_up, restore
 from infra.positions import ConsumerAhead, refuse_ahead
 from infra.postgres import Postgres
+from services.agency.projector import Projector
 from services.agency.tokens import SearchTokens
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.keys import KeyRing
 from services.kernel.world import RealWorld
 from services.registry.founding import post_id
-from shouwang.client import Platform
+from shouwang.client import Platform, Told
 from shouwang.embedded import Embedded
 from tests.helpers import Running, embedded
 from tests.journeys.dump import canonical_dump, exact_dump
@@ -73,14 +74,17 @@ async def live(running: Running) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def restored(backup: Path, installation: Path, home: Path) -> AsyncIterator[Running]:
+async def restored(
+    backup: Path, installation: Path, home: Path, *, settle: bool = True
+) -> AsyncIterator[Running]:
     """A platform that runs on a restored backup."""
     postgres = await restore(backup, installation, home)
     platform = Embedded(home, postgres)
     try:
         await platform.start()
         client = Platform(platform.urls)
-        await client.settled()
+        if settle:
+            await client.settled()
         yield Running(platform, postgres, client)
         await client.close()
     finally:
@@ -225,6 +229,37 @@ async def test_views_that_a_restore_would_take_along_bring_the_erased_back(
             assert await again.fetch("agency", _FOUND, UUID(child), tokens_of(again)) != []
             found = await (await again.sign_in("township-a-clerk")).search(name=_ERASED)
             assert [c["child"] for c in found] == [child]
+
+
+async def test_until_the_views_are_full_again_nobody_is_told_that_a_child_is_not_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with embedded() as running:
+        child = await running.register("程小满")
+        await running.client.settled()
+        await asyncio.to_thread(back_up, running.postgres, folder / "backup")
+        gate, fold = asyncio.Event(), Projector.fold
+
+        async def held(self: Projector, rows: Any, records: Any) -> None:
+            await gate.wait()
+            await fold(self, rows, records)
+
+        monkeypatch.setattr(Projector, "fold", held)
+        async with restored(
+            folder / "backup", running.platform.folder, folder / "restored", settle=False
+        ) as again:
+            clerk = await again.sign_in("township-a-clerk")
+            for path in ("agency/worklist", "agency/ledger", f"agency/children/{child}"):
+                with pytest.raises(Told, match="503 not-yet"):
+                    await clerk.ask(path)
+            with pytest.raises(Told, match="503 not-yet"):
+                await clerk.search(name="程小满")
+            gate.set()
+            await again.client.settled()
+            assert [c["child"] for c in await clerk.search(name="程小满")] == [child]
+            async with asyncio.timeout(30):
+                while await again.fetch("agency", "select 1 from awaited"):
+                    await asyncio.sleep(0.03)
 
 
 @pytest.mark.parametrize("lacking", ["keys.sqlite", "secrets.json", "everything"])

@@ -7,6 +7,8 @@ create table version (
   created timestamptz not null default now()
 );
 create table active (one boolean primary key default true check (one), n integer not null references version);
+-- How far the views were when a backup was taken: after a restore nobody is answered until they are there again.
+create table awaited (partition smallint primary key, seq bigint not null);
 
 create schema pages_1;
 alter table entry set schema pages_1;
