@@ -21,6 +21,7 @@ from shouwang.demo_ledger import GRANDMOTHER_NAME, SIBLING_NAMES
 from shouwang.distributed import Distributed
 from shouwang.embedded import secrets_of
 from shouwang.story import Story
+from shouwang.viewing import versions_in
 from tests.helpers import Running, embedded, fetch_from
 from tests.journeys.dump import canonical_dump, exact_dump
 
@@ -200,6 +201,15 @@ async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kaf
         await platform.kill("agency")
         await client.settled()
         assert await exact_dump(fetch) == before
+        versions = versions_in(folder)
+        n = await versions.build()
+        async with asyncio.timeout(60):
+            while await client.versions_folded() != {1, n}:
+                await asyncio.sleep(0.1)
+        await client.settled()
+        assert (await versions.compare(n)).first is None
+        await versions.switch(n)
+        assert await exact_dump(fetch, n) == before
         ring.close()
         await client.close()
     finally:
