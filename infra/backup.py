@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -10,11 +12,13 @@ import asyncpg
 
 from infra.binaries import ENV, programs
 from infra.databases import SERVICES
-from infra.errors import FolderNotOurs, StartFailed, named
+from infra.errors import FolderNotOurs, KeysMissing, StartFailed, named
 from infra.postgres import Postgres
 from infra.processes import run, server_account
 
 STORES: Final = ("registry", "reporting", "assessment", "notification")
+RING: Final = "keys.sqlite"
+_WITH_IT: Final = ("secrets.json", "audit.key")
 
 
 def back_up(postgres: Postgres, to: Path) -> None:
@@ -50,20 +54,59 @@ def _without_password(postgres: Postgres) -> str:
     return urlunsplit(url._replace(netloc="postgres@"))
 
 
-async def restore(backup: Path, to: Path) -> Postgres:
-    """Make a cluster folder of a backup and start it.
+async def restore(backup: Path, installation: Path | None, to: Path) -> Postgres:
+    """Make a data folder of a backup, with the keys of the `installation` in use today, and start its cluster.
 
     Every store gets a new incarnation: its log goes another way from here than the one that went on elsewhere.
-    Checkpoints of the same snapshot move along; relays begin anew.
+    Checkpoints of the same snapshot move along; relays begin anew. The agencies' views are left out: they hold search
+    tokens of people who were erased since, and are folded from the feed again, with today's keys, once it runs.
 
     Raises:
-        FolderNotOurs: `to` is not empty.
+        KeysMissing: key ring or secrets are not there; nothing was touched.
+        FolderNotOurs: the new cluster's folder is not empty.
     """
-    postgres = await asyncio.to_thread(_place, backup, to)
+    missing = [f for f in (RING, *_WITH_IT) if installation is None or not (installation / f).is_file()]
+    if installation is None or missing:
+        raise KeysMissing(", ".join(missing))
+    postgres = await asyncio.to_thread(_place, backup, to / "postgres")
     renewed = {service: await _renew(postgres, service) for service in STORES}
     for service in SERVICES:
         await _move_along(postgres, service, renewed)
+    await _leave_views_out(postgres)
+    await asyncio.to_thread(_copy_keys, installation, to)
     return postgres
+
+
+def _copy_keys(installation: Path, to: Path) -> None:
+    """Copy the ring as SQLite sees it: what a running or killed platform wrote last is in its log beside the file."""
+    with closing(sqlite3.connect(installation / RING)) as ring, closing(sqlite3.connect(to / RING)) as copy:
+        ring.backup(copy)
+    (to / RING).chmod(0o600)
+    for name in _WITH_IT:
+        shutil.copy2(installation / name, to / name)
+
+
+async def _leave_views_out(postgres: Postgres) -> None:
+    connection = await asyncpg.connect(postgres.url("agency"))
+    try:
+        async with connection.transaction():
+            if await connection.fetchval("select to_regclass('version')") is None:  # from before versions
+                await connection.execute("truncate entry, child, task, token")
+            else:
+                await connection.execute(
+                    "insert into awaited select partition, seq from checkpoint, active"
+                    " where consumer = 'agency.pages.' || n and source = 'feed'"
+                    " on conflict (partition) do update set seq = greatest(awaited.seq, excluded.seq);"
+                    " delete from active; delete from version"
+                )
+            for row in await connection.fetch(
+                r"select nspname from pg_namespace where nspname ~ '^pages_\d+$'"
+            ):
+                await connection.execute(f"drop schema {row['nspname']} cascade")
+            for table in ("checkpoint", "parked"):
+                await connection.execute(f"delete from {table} where consumer like 'agency.pages%'")
+    finally:
+        await connection.close()
 
 
 def _place(backup: Path, to: Path) -> Postgres:

@@ -35,12 +35,20 @@ _PROJECTS = """
 revoke all on all tables in schema public from {app}, agency_projector;
 revoke execute on function append from public;
 grant usage on schema public to {app}, agency_projector;
-grant select on entry, child, task, token, look to {app};
+grant select on look, version, active, awaited, checkpoint to {app};
 grant insert on look to {app};
-grant select, insert, update, delete on entry, child, task, token to agency_projector;
-grant select on migration, store to agency_projector;
+grant select on migration, store, version, active to agency_projector;
+grant update (state) on version to agency_projector;  -- a fold locks its version's row, and changes nothing in it
+grant select, delete on awaited to agency_projector;
 grant select, insert, update on checkpoint, reference to agency_projector;
 grant select, insert, delete on parked to agency_projector;
+do $$ declare pages text; begin
+  for pages in select 'pages_' || n from version loop
+    execute format('grant usage on schema %I to {app}, agency_projector', pages);
+    execute format('grant select on all tables in schema %I to {app}', pages);
+    execute format('grant select, insert, update, delete on all tables in schema %I to agency_projector', pages);
+  end loop;
+end $$;
 """
 _COPIES = """
 revoke all on all tables in schema public from {app};

@@ -85,6 +85,14 @@ class PasswordLost(InfraError):
     """
 
 
+class KeysMissing(InfraError):
+    """未给出今日的密钥环及其口令、签名密钥，没有恢复任何内容；请用 --installation 指向现用的数据目录，否则已删除的人可能重现。
+
+    Today's key ring, its passphrase and the signing key were not given, so nothing was restored; name the data
+    folder in use with --installation, else who was erased might be found again.
+    """
+
+
 class StartFailed(InfraError):
     """服务启动失败。
 

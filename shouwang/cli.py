@@ -2,13 +2,12 @@
 
 Exit codes: 0 done · 1 something broke on our side · 2 wrong usage · 3 the platform could not start ·
 4 the platform can't be reached · 5 a file was refused as a whole · 6 the platform refused the request ·
-7 an export does not verify.
+7 an export does not verify · 8 two versions of the views differ.
 """
 
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ import typer
 
 from infra.errors import InfraError
 from infra.folders import default_folder
+from shouwang.viewing import Deed
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -196,6 +196,41 @@ def replay(
 
 
 @app.command()
+def view(
+    deed: Annotated[Deed, typer.Argument(help="操作 · What to do")],
+    version: Annotated[
+        int | None,
+        typer.Argument(help="版本号(compare、switch、drop) · Version, for compare, switch and drop"),
+    ] = None,
+    *,
+    accept_differences: Annotated[
+        bool,
+        typer.Option(
+            "--accept-differences",
+            help="内容不同也切换,不作比较 · Switch without comparing: differences are meant",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:
+    """视图版本 · Versions of the views: build a new one beside, compare it, let it answer, go back, drop one."""
+    from shouwang.viewing import as_text, do, versions_in
+
+    if (version is None) is (deed not in {Deed.LIST, Deed.BUILD}):
+        raise typer.BadParameter("compare、switch、drop 需要版本号 · compare, switch and drop want a version")
+    folder = _folder(data, profile)
+
+    async def work() -> dict[str, Any]:
+        return await do(versions_in(folder), deed, version or 0, accept_differences=accept_differences)
+
+    told = _guarded(work)
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(as_text(deed, told)))
+    if deed is Deed.COMPARE and not told["equal"]:
+        raise typer.Exit(8)
+
+
+@app.command()
 def backup(
     to: Annotated[
         Path, typer.Option("--to", help="备份目录,须为空 · Empty folder for the backup", file_okay=False)
@@ -220,29 +255,28 @@ def restore(
     backup: Annotated[
         Path, typer.Option("--from", help="备份目录 · Folder of the backup", file_okay=False, exists=True)
     ],
-    installation: Annotated[
-        Path,
-        typer.Option(
-            help="取今日的密钥环与密钥文件 · Data folder whose key ring and secrets are used", exists=True
-        ),
-    ],
     *,
     data: Annotated[
         Path, typer.Option("--data", help="新数据目录,须为空 · New, empty data folder", file_okay=False)
     ],
+    installation: Annotated[
+        Path | None,
+        typer.Option(
+            help="取今日的密钥环与密钥文件 · Data folder in use, whose key ring and secrets are taken"
+        ),
+    ] = None,
 ) -> None:
     """从备份恢复到新目录 · Restore a backup into a new data folder, with today's key ring: what was erased stays erased."""
     from infra.backup import restore as restore_cluster
 
     async def work() -> None:
-        data.mkdir(parents=True, exist_ok=True)
-        postgres = await restore_cluster(backup.absolute(), data.absolute() / "postgres")
+        postgres = await restore_cluster(backup.absolute(), installation, data.absolute())
         await asyncio.to_thread(postgres.stop)
-        for name in ("keys.sqlite", "secrets.json", "audit.key"):
-            shutil.copy2(installation / name, data / name)
 
     _guarded(work)
-    typer.echo(f"已恢复 · Restored: {data}. shouwang run --data {data}")
+    typer.echo(
+        f"已恢复,视图将在启动时按今日密钥重建 · Restored, the views are built anew at the start: shouwang run --data {data}"
+    )
 
 
 @app.command("export-log")
@@ -356,6 +390,7 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
 
     from services.audit.signing_key import AuditKeyRefused
     from services.kernel.database import NewerData
+    from services.kernel.errors import Refusal
     from services.kernel.keys import WrongPassphrase
     from shouwang.client import Told
     from shouwang.running import NotRunning
@@ -372,6 +407,9 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
         raise _fail(3, f"设置不符合要求:{error}", "settings don't fit, see above") from None
     except Told as told:
         typer.echo(str(told), err=True)
+        raise typer.Exit(6) from None
+    except Refusal as refusal:
+        typer.echo(" · ".join(refusal.sentences) + f" {refusal.facts or ''}", err=True)
         raise typer.Exit(6) from None
     except (httpx2.TransportError, NotRunning):
         raise _fail(

@@ -62,6 +62,11 @@ class Platform:
         answers = await asyncio.gather(*(self.request("GET", f"/{name}/positions") for name in names))
         return dict(zip(names, (a.json() for a in answers), strict=True))
 
+    async def versions_folded(self) -> set[int]:
+        """Return which versions of the agencies' views the running service folds."""
+        consumers = (await self.request("GET", "/agency/positions")).json()["consumers"]
+        return {int(name.rpartition(".")[2]) for name in consumers if name.startswith("agency.pages.")}
+
     async def settled(self) -> dict[str, Any]:
         """Wait until every consumer has handled all that its sources hold; returns the places.
 

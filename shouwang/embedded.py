@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.databases import SERVICES, prepare, urls
+from infra.databases import SERVICES, grants, prepare, urls
 from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.agency.app import Agency
+from services.agency.versions import Versions
 from services.kernel.bus import Bus
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.keys import KeyRing
@@ -69,6 +70,12 @@ class Embedded:
         self._keys = keys
         self._new_audit_key = new_audit_key
         self.services: dict[str, Service] = {}
+
+    @property
+    def versions(self) -> Versions:
+        """What an operator does with versions of the views."""
+        roles = urls("agency", self._postgres.url, secrets_of(self.folder)["database"])
+        return Versions(roles["owner"], roles["projector"], grants("agency"))
 
     async def start(self) -> None:
         """Prepare databases, build all services, listen."""

@@ -68,7 +68,8 @@ async def _serve(
     if story:
         client = Platform(platform.urls)
         try:
-            telling = asyncio.create_task(Story(client, typer.echo).tell())
+            machine = platform if isinstance(platform, Embedded) else None
+            telling = asyncio.create_task(Story(client, typer.echo, machine=machine).tell())
             stopping = asyncio.create_task(told.wait())
             await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if telling.done():

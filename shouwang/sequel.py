@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.audit.note import read_note
+from services.kernel.bus_embedded import EmbeddedBus
+from shouwang.viewing import compared_text
 
 if TYPE_CHECKING:
+    from shouwang.embedded import Embedded
     from shouwang.story import Story
 
 WRONG_NUMBER, RIGHT_NUMBER = "99010119550303002X", "990101195503030046"
@@ -16,7 +19,7 @@ _WAIT_SECONDS = 30
 
 
 class Sequel:
-    """Steps 6 to 10 and 12, by real calls of the same people."""
+    """Steps 6 to 12, by real calls of the same people; 11 only on the machine that it runs on."""
 
     def __init__(self, story: "Story") -> None:
         """Go on where `story` ended."""
@@ -29,6 +32,8 @@ class Sequel:
         await self.move(siblings)
         await self.correct(siblings)
         await self.erase(siblings)
+        if self._story.machine is not None:
+            await self.rebuild(self._story.machine)
         await self.audit(siblings[0])
 
     async def miss(self, child: str) -> None:
@@ -156,6 +161,38 @@ class Sequel:
         story.say(
             f"    {len(gone)} 块内容,可读 {sum(b['fields'] is not None for b in gone)} · blocks, readable"
         )
+
+    async def rebuild(self, machine: "Embedded") -> None:
+        """11: the bus loses everything and is refilled; a second version of the views is built beside and answers."""
+        say, platform, versions, bus = self._story.say, self._story.platform, machine.versions, machine.bus
+        say(
+            "\n十一、总线清空后重灌;视图在旁重建,比较后切换 · 11. The bus is wiped and refilled; the views are rebuilt beside"
+        )
+        if await platform.versions_folded() != {1} or not isinstance(bus, EmbeddedBus):
+            say("    (已讲过 told before)")
+            return
+        sent, records = await self._sent(), bus.size()
+        await bus.wipe()
+        n = await versions.build()
+        async with asyncio.timeout(_WAIT_SECONDS):
+            while bus.size() < records or n not in await platform.versions_folded():
+                await asyncio.sleep(0.1)
+        await platform.settled()
+        say(f"    总线 the bus: {records} 条 records, 重灌 refilled {bus.size()}")
+        compared = await versions.compare(n)
+        for line in compared_text(compared.told()):
+            say(f"    {line}")
+        if compared.first is None:
+            await versions.switch(n)
+            say(f"    现由版本 {n} 应答 · version {n} answers now")
+        again = await self._sent()
+        say("    重复发送 sent again: " + ", ".join(f"{name} {again[name] - sent[name]}" for name in sent))
+
+    async def _sent(self) -> dict[str, int]:
+        """Return how many events each service has written, and how many rows the feed has."""
+        places = await self._story.platform.settled()
+        feed = max(map(int, places["notification"]["feed_heads"].values()))
+        return {name: told["head"] for name, told in places.items() if "head" in told} | {"feed": feed}
 
     async def audit(self, child: str) -> None:
         """12: the procurator asks what each had been told, had acknowledged and had read; each item is proved."""

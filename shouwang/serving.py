@@ -14,6 +14,7 @@ from infra.databases import grants, migrations
 from services.agency import app as agency
 from services.agency.feed_client import FeedClient
 from services.agency.reading import FeedQuestions
+from services.agency.versions import Versions
 from services.assessment import app as assessment
 from services.audit import app as audit
 from services.audit.look_client import LookClient
@@ -82,6 +83,7 @@ async def open_service(
         if asking is not None:
             auditor.also_close(asking.close)
         return auditor
+    await Versions(urls["owner"], urls["projector"], grants(name)).ensure()
     client = None if feed else FeedClient(settings.notification_url, settings.service_secret)
     questions = feed or client
     assert questions is not None  # noqa: S101 - one of the two lines above

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
@@ -11,6 +11,9 @@ from services.registry.founding import body_id, post_id
 from shouwang.client import Person, Platform, Told
 from shouwang.demo_ledger import CLOSING_DATE, GRANDMOTHER_NAME, SIBLING_NAMES, demo_workbook
 from shouwang.sequel import WRONG_NUMBER, Sequel
+
+if TYPE_CHECKING:
+    from shouwang.embedded import Embedded
 
 VILLAGES = [
     ("990101001001", "上塘村"), ("990101001002", "下塘村"), ("990101001003", "柳湾村"), ("990101001004", "石桥村"),
@@ -23,9 +26,15 @@ Say = Callable[[str], None]
 class Story:
     """Tells the story once; told again on kept data, every command gets its first answer and nothing is added."""
 
-    def __init__(self, platform: Platform, say: Say = print, *, rows: int = 300) -> None:
-        """Tell it to `say`, a line at a time, with a ledger of about `rows` rows."""
+    def __init__(
+        self, platform: Platform, say: Say = print, *, rows: int = 300, machine: "Embedded | None" = None
+    ) -> None:
+        """Tell it to `say`, a line at a time, with a ledger of about `rows` rows.
+
+        With the `machine` that it runs on, what only an operator can do is told too.
+        """
         self.platform = platform
+        self.machine = machine
         self.say = say
         self._rows = rows
         self._people: dict[str, Person] = {}

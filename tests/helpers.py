@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from infra.postgres import Postgres
+from services.agency.versions import Versions
 from services.kernel.bus import Bus
 from services.kernel.keys import KeyRing
 from services.kernel.sealing import Cipher
@@ -72,6 +75,20 @@ async def embedded(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+async def fetch_from(postgres: Postgres, database: str, sql: str, *values: Any) -> Sequence[Any]:
+    """Ask a database as its administrator; bare names of the agency's rows mean the version that answers."""
+    connection = await asyncpg.connect(postgres.url(database))
+    try:
+        if database == "agency":
+            await connection.execute(
+                "select set_config('search_path', 'pages_' || n || ', public', false) from active"
+            )
+        rows: Sequence[Any] = await connection.fetch(sql, *values)
+        return rows
+    finally:
+        await connection.close()
+
+
 class Running:
     """A platform that runs, with the client's shortcuts."""
 
@@ -79,6 +96,20 @@ class Running:
         self.platform = platform
         self.postgres = postgres
         self.client = client
+
+    @property
+    def versions(self) -> Versions:
+        """What an operator does with versions of the views."""
+        return self.platform.versions
+
+    async def folds(self, *versions: int) -> None:
+        """Wait until the service folds just these versions."""
+        wanted = {f"agency.pages.{n}" for n in versions}
+        async with asyncio.timeout(60):
+            while {
+                c for c in (await self.client.positions())["agency"]["consumers"] if "pages" in c
+            } != wanted:
+                await asyncio.sleep(0.03)
 
     async def sign_in(self, key: str) -> Person:
         return await self.client.sign_in(post_id(key))
@@ -92,11 +123,4 @@ class Running:
 
     async def fetch(self, database: str, sql: str, *values: Any) -> Sequence[Any]:
         """Ask a database as its administrator."""
-        import asyncpg
-
-        connection = await asyncpg.connect(self.postgres.url(database))
-        try:
-            rows: Sequence[Any] = await connection.fetch(sql, *values)
-            return rows
-        finally:
-            await connection.close()
+        return await fetch_from(self.postgres, database, sql, *values)

@@ -5,13 +5,12 @@ from pathlib import Path
 
 from services.agency.api import internal_routes, routes
 from services.agency.exporting import Exporting
+from services.agency.folding import Folding
 from services.agency.projector import Projector
 from services.agency.reading import FeedQuestions, Looks, Reading
 from services.agency.tokens import SearchTokens
 from services.agency.views import Views
-from services.kernel.bus import FEED
 from services.kernel.database import Database
-from services.kernel.projection import Consumer
 from services.kernel.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.web import application, who_asks
@@ -25,6 +24,13 @@ class Agency(Service):
     """The agency service, with what the audit service may ask it."""
 
     looks: Looks | None = None
+    folding: Folding | None = None
+
+    async def start(self) -> None:
+        """See which versions of the views there are before anybody asks how far they have come."""
+        if self.folding is not None:
+            await self.folding.look()
+        await super().start()
 
 
 def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
@@ -32,17 +38,19 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     reference = Reference()
     tokens = SearchTokens(tools.keys.search_key)
     projector = Projector(tools.keys, tools.cipher, tokens)
-    pages = Consumer("agency.pages", (FEED,), tools.database, tools.bus, projector.fold)
-    reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world, pages)
+    folding = Folding(tools.database, tools.bus, projector)
+    reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world)
     looks = Looks(readers)
     views = Views(reading, reference, tokens)
     who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
-    consumers = [reference_consumer("agency", tools, reference), pages]
+    hearing = reference_consumer("agency", tools, reference)
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
         [routes(views, Exporting(reading, reference), reading, who), internal_routes(looks, tools.service_secret)],
-        [readers.ping], lambda: positions_of(None, consumers),
+        [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()]),
     )  # fmt: skip
-    service = Agency("agency", tools, app, None, reference, consumers, [], looks=looks)
+    service = Agency(
+        "agency", tools, app, None, reference, [hearing], [folding.run], looks=looks, folding=folding
+    )
     service.also_close(readers.close)
     return service

@@ -1,13 +1,14 @@
 """Keeps every agency's rows: feed entries in, one fold a child, rows and checkpoint in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from schemas.envelope import decode
+from schemas.notification import AccessEnded
 from services.agency.page import Entry, Row, fields_in, fold
 from services.agency.tokens import SearchTokens, all_tokens
 from services.kernel.bus import Record
@@ -28,7 +29,11 @@ class Projector:
         self._tokens = tokens
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
-        """Take feed records: add the entries, then fold each child that they touch, once."""
+        """Take feed records: add the entries, then fold each child that they touch, once or as often as access ended."""
+        for part in _up_to_ends(records):
+            await self._fold(rows, part)
+
+    async def _fold(self, rows: Connection, records: Sequence[Record]) -> None:
         touched: set[tuple[UUID, UUID]] = set()
         values = []
         for record in records:
@@ -70,6 +75,23 @@ class Projector:
             numbers = [f["id_number"] for f in fields if "id_number" in f]
             found.append(all_tokens(self._tokens, names, numbers))
         return found
+
+
+def _up_to_ends(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Cut where more follows on an ended access: what that end takes away must not depend on how records are batched."""
+    part: list[Record] = []
+    ended: set[tuple[str, str]] = set()
+    for record in records:
+        envelope = decode(record.value)
+        pair = record.headers["agency"], envelope.subject
+        if pair in ended:
+            yield part
+            part, ended = [], set()
+        part.append(record)
+        if envelope.type == AccessEnded.type:
+            ended.add(pair)
+    if part:
+        yield part
 
 
 async def _entries(rows: Connection, touched: set[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], list[Entry]]:

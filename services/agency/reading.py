@@ -11,11 +11,11 @@ import msgspec
 
 from services.agency.page import fields_in
 from services.agency.projector import unpack_refs
+from services.agency.versions import CONSUMER, USE, WHOLE
 from services.kernel.auth import Principal
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet, RecordingDown
 from services.kernel.key_service import KeyService, Pair
-from services.kernel.projection import Consumer
 from services.kernel.recording import stamp
 from services.kernel.sealing import BlockRef, Cipher, Erased, open_refs
 from services.kernel.telemetry import metrics
@@ -86,7 +86,6 @@ class Reading:
         keys: KeyService,
         cipher: Cipher,
         world: World,
-        pages: Consumer,
     ) -> None:
         """Answer from these rows, with these keys."""
         self._database = database
@@ -94,13 +93,17 @@ class Reading:
         self._keys = keys
         self._cipher = cipher
         self._world = world
-        self._pages = pages
 
     @asynccontextmanager
     async def rows_of(self, agency: UUID) -> AsyncIterator[Connection]:
-        """Give a transaction in which this agency's rows are all there is."""
+        """Give a transaction in which this agency's rows, of the version that answers now, are all there is.
+
+        Raises NotYet while that version is being filled again after a restore: "nobody found" would be untrue.
+        """
         async with self._database.transaction() as rows:
-            await rows.execute("select set_config('shouwang.agency', $1, true)", str(agency))
+            choose = f"select set_config('shouwang.agency', $1, true), {USE} from active where {WHOLE}"
+            if await rows.fetchrow(choose, str(agency)) is None:
+                raise NotYet
             yield rows
 
     async def open(self, agency: UUID, blocks: Sequence[BlockRef]) -> list[Opened]:
@@ -156,7 +159,7 @@ class Reading:
         )
 
     async def wait_for(self, token: str | None) -> None:
-        """Wait until this view has what a command's answer named. Raises NotYet after ten seconds."""
+        """Wait until the version that answers has what a command's answer named. Raises NotYet after ten seconds."""
         if token is None:
             return
         try:
@@ -168,7 +171,14 @@ class Reading:
             async with asyncio.timeout(_WAIT_SECONDS):
                 while (feed := await self._feed.reached(source, place, wanted)) is None:
                     await asyncio.sleep(_LOOK_SECONDS)
-                while self._pages.places.get(("feed", place), 0) < feed:
+                while await self._place(place) < feed:
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError as error:
             raise NotYet from error
+
+    async def _place(self, partition: int) -> int:
+        found = await self._database.fetch(
+            f"select seq from active join checkpoint on consumer = {CONSUMER} where source = 'feed' and partition = $1",
+            partition,
+        )
+        return found[0]["seq"] if found else 0

@@ -243,7 +243,7 @@ class Views:
         agency = who.body.id
         async with self._reading.rows_of(agency) as rows:
             found = await rows.fetch(
-                "select c.* from child c where c.child = $1 or c.file = $1"
+                "select c.child, c.file, c.region, c.on_file, c.row, c.blocks from child c where c.child = $1 or c.file = $1"
                 " or c.child = (select file from child where child = $1)"
                 " or c.file = (select file from child where child = $1) order by c.file nulls first, c.child",
                 child,

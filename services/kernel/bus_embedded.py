@@ -47,6 +47,10 @@ class EmbeddedBus:
         """Read all partitions of these sources from the start."""
         return EmbeddedSubscription(self, group, sources)
 
+    def size(self) -> int:
+        """Return how many records there are."""
+        return sum(len(records) for records in self._logs.values())
+
     async def wipe(self) -> None:
         """Lose everything, as a broker does whose disks were replaced."""
         self._identity = f"embedded-{uuid4()}"

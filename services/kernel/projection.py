@@ -43,7 +43,7 @@ class TooMuchPoison(Exception):  # noqa: N818
 
 
 class Fenced(Exception):  # noqa: N818
-    """Another member of the group has moved this checkpoint: read it again."""
+    """Another member of the group has moved this checkpoint, or the view is gone: read it again."""
 
 
 class _Parked(msgspec.Struct):
@@ -250,7 +250,7 @@ class Consumer:
                             "delete from parked where consumer = $1 and source = $2 and seq = $3",
                             self.name, source, queue[0].seq,
                         )  # fmt: skip
-                except (StoreDown, *AWAY):
+                except (StoreDown, Fenced, *AWAY):
                     raise
                 except Exception:  # noqa: BLE001 - still bad: it stays, and all behind it
                     queue[0].poison = True

@@ -55,7 +55,7 @@ class Service:
         """Load the reference copy and start every loop."""
         await self.reference.load(self.tools.database)
         everything = [*self.loops, *(consumer.run for consumer in self.consumers)]
-        self._tasks = [asyncio.create_task(_keep(self.name, loop)) for loop in everything]
+        self._tasks = [asyncio.create_task(keep(self.name, loop)) for loop in everything]
 
     async def stop_loops(self) -> None:
         """End every loop; what was accepted is in the database, what was not is told so."""
@@ -105,7 +105,8 @@ async def positions_of(
     return told
 
 
-async def _keep(service: str, loop: Callable[[], Awaitable[None]]) -> None:
+async def keep(service: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop until it ends or is cancelled; one that falls is logged and started again."""
     while True:
         try:
             await loop()

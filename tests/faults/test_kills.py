@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx2
 import pytest
 
@@ -19,7 +18,7 @@ from infra.postgres import Postgres
 from services.registry.founding import post_id
 from shouwang.client import Person, Platform, Told
 from shouwang.distributed import Distributed
-from tests.helpers import embedded
+from tests.helpers import embedded, fetch_from
 
 KILLS = 3
 _PACE = 0.05
@@ -145,10 +144,7 @@ async def test_each_process_killed_three_times_loses_nothing_and_doubles_nothing
         await client.settled()
 
         async def fetch(database: str, sql: str, *values: Any) -> Sequence[Any]:
-            connection = await asyncpg.connect(postgres.url(database))
-            rows: Sequence[Any] = await connection.fetch(sql, *values)
-            await connection.close()
-            return rows
+            return await fetch_from(postgres, database, sql, *values)
 
         await check(fetch, writers)
         await client.close()

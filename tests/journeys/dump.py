@@ -16,21 +16,28 @@ from services.kernel.world import RealWorld
 Fetch = Callable[..., Awaitable[Sequence[Any]]]
 
 
-async def exact_dump(fetch: Fetch) -> list[str]:
+async def pages(fetch: Fetch, version: int | None = None) -> str:
+    """The schema of a version of the views, or of the one that answers."""
+    return f"pages_{version or (await fetch('agency', 'select n from active'))[0]['n']}"
+
+
+async def exact_dump(fetch: Fetch, version: int | None = None) -> list[str]:
     """Every row of every view as it stands, ids and all: what a rebuild must give again."""
     lines = []
+    schema = await pages(fetch, version)
     for table in ("entry", "child", "task", "token"):
-        lines += [f"{table} {dict(row)}" for row in await fetch("agency", f"select * from {table}")]
+        lines += [f"{table} {dict(row)}" for row in await fetch("agency", f"select * from {schema}.{table}")]
     return sorted(lines)
 
 
-async def canonical_dump(fetch: Fetch, keys: KeyService) -> list[str]:
+async def canonical_dump(fetch: Fetch, keys: KeyService, version: int | None = None) -> list[str]:
     """Rows with sealed fields opened, in content order; ids that a run made up are replaced by what they stand for."""
+    schema = await pages(fetch, version)
     entries = [
         (row, decode(row["envelope"]), _opened(decode(row["envelope"]), row["blocks"], keys))
-        for row in await fetch("agency", "select * from entry")
+        for row in await fetch("agency", f"select * from {schema}.entry")
     ]
-    names = await _names(fetch, keys)
+    names = await _names(fetch, keys, schema)
     lines = [
         json.dumps(
             {
@@ -43,7 +50,7 @@ async def canonical_dump(fetch: Fetch, keys: KeyService) -> list[str]:
         )
         for row, envelope, shown in entries
     ]  # fmt: skip
-    for row in await fetch("agency", "select * from child"):
+    for row in await fetch("agency", f"select * from {schema}.child"):
         told = msgspec.msgpack.decode(row["row"])
         told["reports"] = sorted(told["reports"].values())
         told["guardian"] = bool(told["guardian"])
@@ -51,9 +58,10 @@ async def canonical_dump(fetch: Fetch, keys: KeyService) -> list[str]:
             f"row {row['agency']} {row['child']} {row['file']} {row['region']} {row['on_file']} {sorted(told.items())}"
         )
     lines += [
-        f"task {r['agency']} {r['child']} {r['kind']}" for r in await fetch("agency", "select * from task")
+        f"task {r['agency']} {r['child']} {r['kind']}"
+        for r in await fetch("agency", f"select * from {schema}.task")
     ]
-    tokens = await fetch("agency", "select agency, child, count(*) as n from token group by 1, 2")
+    tokens = await fetch("agency", f"select agency, child, count(*) as n from {schema}.token group by 1, 2")
     lines += [f"tokens {r['agency']} {r['child']} {r['n']}" for r in tokens]
     return sorted(_named(line, names) for line in lines)
 
@@ -71,10 +79,10 @@ def _opened(envelope: Any, blocks: bytes, keys: KeyService) -> list[Any]:
     )
 
 
-async def _names(fetch: Fetch, keys: KeyService) -> dict[str, str]:
+async def _names(fetch: Fetch, keys: KeyService, schema: str) -> dict[str, str]:
     """What each child id stands for: its name, and whether it is a file or a name in a report."""
     names: dict[str, str] = {}
-    for row in await fetch("agency", "select child, on_file, blocks from child"):
+    for row in await fetch("agency", f"select child, on_file, blocks from {schema}.child"):
         fields: dict[str, Any] = {}
         for each in open_refs(unpack_refs(row["blocks"]), keys, AesGcm(RealWorld())):
             fields |= {} if isinstance(each, Erased) else each

@@ -95,9 +95,13 @@ async def test_no_canary_is_found_in_store_topics_feed_rows_logs_metrics_or_the_
 
 
 async def dump_of(running: Running, database: str) -> bytes:
-    """Every table of a database, as text and as Python values."""
+    """Every table of every schema of a database, as text and as Python values."""
     parts = []
-    for table in await running.fetch(database, "select tablename from pg_tables where schemaname = 'public'"):
+    for table in await running.fetch(
+        database,
+        "select format('%I.%I', schemaname, tablename) from pg_tables"
+        " where schemaname not in ('pg_catalog', 'information_schema')",
+    ):
         parts.append(str(await running.fetch(database, f"select t::text from {table[0]} t")).encode())
         values = [v for row in await running.fetch(database, f"select * from {table[0]}") for v in row]
         parts += [v if isinstance(v, bytes) else repr(v).encode() for v in values]
@@ -107,6 +111,15 @@ async def dump_of(running: Running, database: str) -> bytes:
 async def test_a_view_that_keeps_a_name_in_plaintext_is_noticed() -> None:
     async with embedded() as running:
         await running.fetch("agency", "create table leak as select $1::text as name", CANARIES["name"])
+        assert found_in(await dump_of(running, "agency")) == {"name"}
+
+
+async def test_a_name_in_plaintext_in_a_version_that_does_not_answer_is_noticed() -> None:
+    async with embedded() as running:
+        n = await running.versions.build()
+        await running.fetch(
+            "agency", f"create table pages_{n}.leak as select $1::text as name", CANARIES["name"]
+        )
         assert found_in(await dump_of(running, "agency")) == {"name"}
 
 

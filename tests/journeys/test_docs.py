@@ -62,6 +62,8 @@ def test_the_first_command_of_the_readme_tells_the_story_and_ends_well() -> None
             "八、",
             "九、",
             "十、",
+            "十一、",
+            "两个版本一致",
             "十二、",
         ):
             assert step in told.stdout

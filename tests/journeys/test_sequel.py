@@ -1,11 +1,13 @@
 """The second half of the story, seen from each body: what moved, what was corrected, what was forgotten, what was owed."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from services.agency.page import Row
 from services.registry.founding import body_id
 from shouwang.client import Told
 from shouwang.demo_ledger import GRANDMOTHER_NAME, SIBLING_NAMES
@@ -215,3 +217,35 @@ async def test_after_the_one_act_the_erased_are_found_nowhere_and_others_are_unt
     clerk = await running.sign_in("township-b-clerk")
     done = await clerk.do("registry/update-ledger-entry", child=siblings[0], schooling="primary")
     assert done is not None, "the file goes on without the erased person"
+
+
+@pytest.mark.req("PLT-04")
+@pytest.mark.req("PLT-05")
+async def test_the_views_rebuilt_after_the_bus_was_wiped_are_equal_and_nothing_is_sent_again(
+    moved: tuple[Running, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, siblings = moved
+    before = await page(running, "township-b-clerk", siblings[1])
+
+    async def rebuilt() -> str:
+        said: list[str] = []
+        await Sequel(Story(running.client, said.append)).rebuild(running.platform)
+        return "\n".join(said)
+
+    whole = Row.open_fields
+    monkeypatch.setattr(Row, "open_fields", lambda row: whole(row) | {"version": 0})
+    told = await rebuilt()
+    assert "首个不同 · The first difference: child" in told
+    assert "answers now" not in told
+    await running.versions.drop(2)
+    await running.folds(1)
+    monkeypatch.undo()
+    told = await rebuilt()
+    assert "两个版本一致" in told
+    assert "version 3 answers now" in told
+    assert re.search(r"sent again: registry 0, reporting 0, assessment 0, notification 0, feed 0$", told)
+    after = await page(running, "township-b-clerk", siblings[1])
+    assert {k: v for k, v in after.items() if k != "seen_by"} == {
+        k: v for k, v in before.items() if k != "seen_by"
+    }
+    assert "已讲过" in await rebuilt()

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -22,7 +21,8 @@ from shouwang.demo_ledger import GRANDMOTHER_NAME, SIBLING_NAMES
 from shouwang.distributed import Distributed
 from shouwang.embedded import secrets_of
 from shouwang.story import Story
-from tests.helpers import Running, embedded
+from shouwang.viewing import versions_in
+from tests.helpers import Running, embedded, fetch_from
 from tests.journeys.dump import canonical_dump, exact_dump
 
 ROWS = 60
@@ -187,10 +187,7 @@ async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kaf
         ring = KeyRing(folder / "keys.sqlite", secrets_of(folder)["key_passphrase"], RealWorld())
 
         async def fetch(database: str, sql: str, *values: Any) -> Sequence[Any]:
-            connection = await asyncpg.connect(postgres.url(database))
-            rows: Sequence[Any] = await connection.fetch(sql, *values)
-            await connection.close()
-            return rows
+            return await fetch_from(postgres, database, sql, *values)
 
         assert await canonical_dump(fetch, ring) == dump
         before = await exact_dump(fetch)
@@ -199,13 +196,20 @@ async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kaf
         from services.kernel.bus import TOPICS
 
         await create_topics(kafka.bootstrap, TOPICS)
-        connection = await asyncpg.connect(postgres.url("agency"))
         for table in ("entry", "child", "task", "token", "checkpoint", "parked"):
-            await connection.execute(f"delete from {table}")
-        await connection.close()
+            await fetch("agency", f"delete from {table}")
         await platform.kill("agency")
         await client.settled()
         assert await exact_dump(fetch) == before
+        versions = versions_in(folder)
+        n = await versions.build()
+        async with asyncio.timeout(60):
+            while await client.versions_folded() != {1, n}:
+                await asyncio.sleep(0.1)
+        await client.settled()
+        assert (await versions.compare(n)).first is None
+        await versions.switch(n)
+        assert await exact_dump(fetch, n) == before
         ring.close()
         await client.close()
     finally:
