@@ -17,10 +17,10 @@ import pytest
 from infra import backup
 from infra.backup import back_up, restore
 from infra.positions import ConsumerAhead, refuse_ahead
-from services.audit.note import read_note
 from infra.postgres import Postgres
 from services.agency.projector import Projector
 from services.agency.tokens import SearchTokens
+from services.audit.note import read_note
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.keys import KeyRing
 from services.kernel.world import RealWorld
@@ -159,7 +159,11 @@ async def test_a_restored_platform_goes_on_sends_nothing_twice_and_shows_the_era
             signed = await (await client.sign_in(post_id("procurator"))).ask("audit/checkpoint")
             assert signed["missing"] == {}
             logs = read_note(signed["note"], signed["key"]).logs
-            for name, store in (("registry", "registry"), ("notification", "notification"), ("feed", "notification")):
+            for name, store in (
+                ("registry", "registry"),
+                ("notification", "notification"),
+                ("feed", "notification"),
+            ):
                 (found,) = await again.fetch(store, "select incarnation from store")
                 assert logs[name].incarnation == found[0], name
 
