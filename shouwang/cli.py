@@ -14,12 +14,15 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from infra.errors import InfraError
 from infra.folders import default_folder
+
+if TYPE_CHECKING:
+    from shouwang.client import Platform
 from shouwang.viewing import Deed
 
 app = typer.Typer(
@@ -167,6 +170,38 @@ def import_files(
     )
     if not whole:
         raise typer.Exit(5)
+
+
+class Book(StrEnum):
+    """What can be taken out of the ledger."""
+
+    ROSTER = "roster"
+    FORMS = "forms"
+    SUMMARY = "summary"
+
+
+@app.command("export-ledger")
+def export_ledger(
+    kind: Annotated[Book, typer.Argument(help="花名册、登记表或汇总表 · Roster, forms or annex 3")],
+    *,
+    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    closing_date: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="填报截止日期 · Ages are counted to this day")
+    ],
+    to: Annotated[Path, typer.Option(help="写入此工作簿 · The workbook goes here", dir_okay=False)],
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """导出台账 · Take the ledger out as this post may see it: an .xlsx; every child in it is put on record."""
+    from shouwang.importing import post_of
+
+    async def take(platform: "Platform") -> None:
+        clerk = await platform.sign_in(await post_of(platform, as_post))
+        book = await clerk.fetch(f"agency/exports/{kind}", closing_date=closing_date.date().isoformat())
+        await asyncio.to_thread(to.write_bytes, book.content)
+
+    _guarded(lambda: _with_platform(data, url, take))
+    typer.echo(str(to))
 
 
 @app.command()

@@ -74,6 +74,15 @@ def test_a_ledger_goes_in_by_the_command_and_the_platform_stops_when_told(
     plain = shouwang("import", book, "--as", "青禾镇民政办事员", "--data", running, "--refused", refused)
     assert "duplicate" in plain.stdout
     assert refused.exists() == ("refused" in file["counts"])
+    seen = shouwang("import", book, "--as", "township-a-clerk", "--preview", "--json", "--data", running)
+    assert json.loads(seen.stdout)["counts"]["duplicate"] > 10
+    ledger = tmp_path / "ledger.xlsx"
+    told = shouwang(
+        "export-ledger", "roster", "--as", "township-a-clerk", "--closing-date", "2026-09-30", "--to", ledger,
+        "--data", running,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert ledger.read_bytes().startswith(b"PK")
     bad = tmp_path / "bad.xlsx"
     bad.write_bytes(b"PK\x03\x04 not a workbook")
     told = shouwang("import", bad, "--as", "township-a-clerk", "--json", "--data", running)
