@@ -26,6 +26,7 @@ _BY_RESIDENCE = {
     BodyKind.CIVIL_AFFAIRS: Role.SUPERVISOR,
     BodyKind.POLICE_STATION: Role.AREA_POLICE,
 }
+_REGISTRY = "registry."
 _BY_REPORT = (BodyKind.POLICE_STATION, BodyKind.POLICE)
 
 
@@ -78,7 +79,10 @@ class Rules:
             if rule.opened_by == heard.type and _rests_on_it(heard, pack):
                 owed_by = self._owing(rule, heard)
                 if owed_by is not None:
-                    yield _open(name, rule, heard, known.now(owed_by))
+                    # The registry knows who is responsible; others may have written before they heard of a move.
+                    yield _open(
+                        name, rule, heard, owed_by if heard.type.startswith(_REGISTRY) else known.now(owed_by)
+                    )
             if heard.type in rule.met_by:
                 each = duty.stream_of(name, UUID(heard.data[rule.about]))
                 if each in known.duties:

@@ -28,7 +28,12 @@ from schemas.notification import (
 from schemas.packs import KnownPack
 from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
-from schemas.registry import ChildRecordTransferred, ChildRegistered, GuardianshipDelegated
+from schemas.registry import (
+    ChildRecordTransferred,
+    ChildRegistered,
+    ChildTransferProposed,
+    GuardianshipDelegated,
+)
 from schemas.reporting import Ground, PoliceNoticeSent, ReportFiled
 from services.kernel.reactions import Task
 from services.kernel.sealing import BlockRef, redact, refs, unpack
@@ -201,6 +206,18 @@ def test_open_duties_of_the_township_that_hands_over_pass_on_and_met_ones_and_ot
     made = heard(TRANSFERRED, known)
     assert [t.stream for t in made if isinstance(t.command, ReassignDuty)] == [open_]
     assert [t.command.recipient for t in made if isinstance(t.command, ForwardNotice)] == [OTHER]
+
+
+@pytest.mark.req("REG-33")
+def test_a_township_that_once_handed_the_child_over_owes_the_answer_when_it_is_asked_to_take_it_back() -> (
+    None
+):
+    back = ChildTransferProposed(
+        child=CHILD, transfer=some(9), region=VILLAGE, new_region="990101001002", sender=OTHER, receiver=TOWNSHIP,
+        name="小禾",
+    )  # fmt: skip
+    made = heard(back, Known(moved={TOWNSHIP: OTHER}), pack=SY)
+    assert [t.command.owed_by for t in made if isinstance(t.command, OpenDuty)] == [TOWNSHIP]
 
 
 # --- Duties
