@@ -1,12 +1,13 @@
 """The form as printed: a page a child, labels with their values beside them, several pages on a sheet."""
 
 import re
-from bisect import bisect, bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as made_by
 from itertools import groupby, pairwise
 
+from services.registry.ledger.boxes import Box, Lines, Place, lines_of
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import (
     is_label,
@@ -27,25 +28,7 @@ REACH = 60  # rows before the first page
 FEWEST = 5  # labels with a place for their value beside them: less is no form
 IN_ONE_CELL = re.compile(r"^\s*([^:\uff1a]{1,24}?)\s*[:\uff1a]\s*(\S.*)$", re.DOTALL)
 TICKABLE = ("yesno", "choice", "choices")
-PIECES = {"id": 2, "date": 4, "phone": 4}  # longest piece of a value that is written a box a digit
-Place = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class _Box:
-    """A filled cell, or several merged ones: text or value, and the columns over which it stands in this row."""
-
-    at: Place
-    cell: Cell
-    left: int
-    right: int
-
-    @property
-    def text(self) -> str:
-        return str(self.cell).strip() if isinstance(self.cell, str) else ""
-
-
-Lines = dict[int, list[_Box]]
+PIECES = {"id": 2, "date": 5, "phone": 4}  # longest piece of a value that is written a box a digit
 
 
 @dataclass
@@ -69,9 +52,9 @@ class _Page:
 
 def read_forms(sheet: Sheet) -> list[Body] | None:
     """The pages of a sheet as bodies, every other row as a part of a page; None where the sheet is no form."""
-    if not _starts(_lines(sheet, sheet.rows[:REACH])):
+    if not _starts(lines_of(sheet, sheet.rows[:REACH])):
         return None
-    lines = _lines(sheet, sheet.rows)
+    lines = lines_of(sheet, sheet.rows)
     starts = _starts(lines)
     pages = [page for page in _pages(lines, starts) if page.lines]
     if max((len(page.lines) for page in pages), default=0) < FEWEST:
@@ -93,7 +76,7 @@ def _starts(lines: Lines) -> list[Place]:
     ]  # fmt: skip
 
 
-def _is_name(box: _Box, after: _Box | None, line: Sequence[_Box]) -> bool:
+def _is_name(box: Box, after: Box | None, line: Sequence[Box]) -> bool:
     """A label for the child's own name with a place beside it: blank, or filled with what is no label."""
     label, value = _cut(box)
     meaning = meaning_of((label,)) if label else None
@@ -102,40 +85,18 @@ def _is_name(box: _Box, after: _Box | None, line: Sequence[_Box]) -> bool:
     return value is not None or after is None or after.left > box.right + 1 or not is_label(after.text)
 
 
-def _heads_columns(line: Sequence[_Box]) -> bool:
+def _heads_columns(line: Sequence[Box]) -> bool:
     """Labels beside labels, with no place between them, head the columns of a roster."""
     labels = [box for box in line if is_label(box.text) and not is_silent(box.text)]
     beside = sum(one.right + 1 == other.left for one, other in pairwise(labels))
     return bool(labels) and beside * 2 >= len(labels)
 
 
-def _person_before(box: _Box, line: Sequence[_Box]) -> bool:
+def _person_before(box: Box, line: Sequence[Box]) -> bool:
     return any(bare(each.text) in persons() for each in line if each.right < box.left)
 
 
-def _lines(sheet: Sheet, rows: Sequence[SheetRow]) -> Lines:
-    """The boxes of each row, in order: a cell merged from above stands in every row over which it reaches."""
-    cells = {row.index: row.cells for row in rows}
-    indices = sorted(cells)
-    spans = {(top, left): right for top, left, _, right in sheet.merges if top in cells}
-    above: dict[int, list[_Box]] = {}
-    for top, left, bottom, right in sheet.merges:
-        if top in cells and left < len(cells[top]) and (cell := cells[top][left]) is not None:
-            box = _Box((top, left), cell, left, right)
-            for index in indices[bisect(indices, top) : bisect(indices, bottom)]:
-                above.setdefault(index, []).append(box)
-    return {index: _line(index, cells[index], above.get(index, []), spans) for index in indices}
-
-
-def _line(index: int, cells: Sequence[Cell], above: Sequence[_Box], spans: Mapping[Place, int]) -> list[_Box]:
-    here = [
-        _Box((index, column), cell, column, spans.get((index, column), column)) for column, cell in enumerate(cells)
-        if cell is not None and str(cell).strip() and not any(b.left <= column <= b.right for b in above)
-    ]  # fmt: skip
-    return sorted([*above, *here], key=lambda box: box.left)
-
-
-def _pairs(line: Sequence[_Box]) -> Iterator[tuple[_Box, _Box | None]]:
+def _pairs(line: Sequence[Box]) -> Iterator[tuple[Box, Box | None]]:
     return zip(line, [*line[1:], None], strict=True)
 
 
@@ -153,7 +114,7 @@ def _pages(lines: Lines, starts: list[Place]) -> Iterator[_Page]:
             yield _page(row, [[b for b in lines[i] if begin <= b.left < begin + step] for i in within])
 
 
-def _page(row: int, lines: Sequence[Sequence[_Box]]) -> _Page:
+def _page(row: int, lines: Sequence[Sequence[Box]]) -> _Page:
     page = _Page(row)
     person: str | None = None
     heads: dict[int, str] = {}
@@ -163,14 +124,14 @@ def _page(row: int, lines: Sequence[Sequence[_Box]]) -> _Page:
     return page
 
 
-def _relatives_heads(line: Sequence[_Box]) -> dict[int, str]:
+def _relatives_heads(line: Sequence[Box]) -> dict[int, str]:
     """The columns of a small table of relatives within the page: relation, name, and what else is asked of them."""
     heads = {box.left: field for box in line if (field := relative_field(box.text))}
     told = any(is_relation(box.text) for box in line)
     return heads if told and NAME in heads.values() and _heads_columns(line) else {}
 
 
-def _read_relative(page: _Page, line: Sequence[_Box], heads: dict[int, str]) -> dict[int, str]:
+def _read_relative(page: _Page, line: Sequence[Box], heads: dict[int, str]) -> dict[int, str]:
     """Take a relative's line of such a table; returns the heads as long as it goes on."""
     person = next((persons()[bare(box.text)] for box in line if bare(box.text) in persons()), None)
     values = [(heads[box.left], box) for box in line if box.left in heads and not is_label(box.text)]
@@ -180,10 +141,11 @@ def _read_relative(page: _Page, line: Sequence[_Box], heads: dict[int, str]) -> 
     return heads
 
 
-def _read_line(page: _Page, line: Sequence[_Box], before: str | None) -> str | None:
+def _read_line(page: _Page, line: Sequence[Box], before: str | None) -> str | None:
     """Take the labels of one row; returns the person of whom it spoke last."""
     person: str | None = None
-    named = False  # a cell that says no more than who
+    named = False  # a cell that says who the rest of the row is about
+    alone = True  # nothing of the child's own stands in the row
     at = 0
     while at < len(line):
         box = line[at]
@@ -200,19 +162,22 @@ def _read_line(page: _Page, line: Sequence[_Box], before: str | None) -> str | N
             continue
         own = meaning.field
         if own and "." in own and not named:
-            person = own.split(".")[0]
+            # A row that begins with a relative's name is about the relative.
+            person, named = own.split(".")[0], alone
+        alone = alone and own is not None and "." in own
         if own is None and meaning.loose is None:
             continue
         place = box.at
         if value is None:
-            found, at = _value(line, at, box, own or f"父亲.{meaning.loose}")
-            value, place = _joined(found, own or ""), found[0].at if found else place
+            field = own or f"父亲.{meaning.loose}"
+            found, at = _value(line, at, box, field)
+            value, place = _joined(found, kinds().get(field, "text")), found[0].at if found else place
         who = person or (before if meaning.loose else None)
         page.lines.append(_Line(label, place, value, who, loose=not named))
     return person
 
 
-def _cut(box: _Box) -> tuple[str | None, Cell]:
+def _cut(box: Box) -> tuple[str | None, Cell]:
     """A cell as a label, or as a label with its value behind a colon."""
     if not box.text or len(box.text) > 200:
         return None, None
@@ -222,14 +187,14 @@ def _cut(box: _Box) -> tuple[str | None, Cell]:
     return (cut[1], cut[2].strip()) if cut and is_label(cut[1]) else (None, None)
 
 
-def _next_is_label(line: Sequence[_Box], at: int) -> bool:
+def _next_is_label(line: Sequence[Box], at: int) -> bool:
     return at < len(line) and _cut(line[at])[0] is not None
 
 
-def _value(line: Sequence[_Box], at: int, label: _Box, field: str) -> tuple[list[_Box], int]:
+def _value(line: Sequence[Box], at: int, label: Box, field: str) -> tuple[list[Box], int]:
     """What stands right beside the label, and where to go on; nothing where the next cell is another label."""
     kind = kinds().get(field, "text")
-    found: list[_Box] = []
+    found: list[Box] = []
     end = label.right
     while at < len(line) and not _is_next_label(line, at, field, found):
         if not found and line[at].left > end + 1:
@@ -242,14 +207,16 @@ def _value(line: Sequence[_Box], at: int, label: _Box, field: str) -> tuple[list
     return found, at
 
 
-def _joined(found: Sequence[_Box], field: str) -> Cell:
+def _joined(found: Sequence[Box], kind: str) -> Cell:
+    """One value of several boxes: options side by side, a digit a box, or year, month and day apart."""
     if len(found) < 2:
         return found[0].cell if found else None
-    glue = " " if kinds().get(field) in TICKABLE else ""
-    return glue.join(plain(box.cell) for box in found)
+    pieces = [plain(box.cell) for box in found]
+    apart = kind == "date" and all(piece.isdigit() for piece in pieces) and len(pieces) <= len("年月日")
+    return (" " if kind in TICKABLE else "-" if apart else "").join(pieces)
 
 
-def _is_next_label(line: Sequence[_Box], at: int, field: str, found: Sequence[_Box]) -> bool:
+def _is_next_label(line: Sequence[Box], at: int, field: str, found: Sequence[Box]) -> bool:
     """A person's name for a relation, or an option that is a word of the form too, is a value where one is due."""
     box = line[at]
     label, value = _cut(box)
@@ -262,13 +229,13 @@ def _is_next_label(line: Sequence[_Box], at: int, field: str, found: Sequence[_B
     return option_of(field, label) is None or (not found and _next_is_value(line, at + 1))
 
 
-def _next_is_value(line: Sequence[_Box], at: int) -> bool:
+def _next_is_value(line: Sequence[Box], at: int) -> bool:
     text = line[at].text if at < len(line) else ""
     return bool(text) and _cut(line[at])[0] is None and text[0] not in TICKED + UNTICKED
 
 
-def _piece(kind: str, box: _Box) -> bool:
-    return len(str(box.cell).strip()) <= PIECES.get(kind, 0)
+def _piece(kind: str, box: Box) -> bool:
+    return len(plain(box.cell)) <= PIECES.get(kind, 0)
 
 
 def _body(page: _Page, row: SheetRow) -> Body:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.registry.ledger.codes import code_of
+from services.registry.ledger.model import Row
 from tests.registry.ledger.making import (
     CHILD,
     CHILD_ROW,
@@ -265,3 +266,59 @@ def test_a_reading_is_the_same_each_time() -> None:
 def test_a_code_stands_behind_the_last_colon() -> None:
     assert code_of("父亲.公民身份证号码:id-checksum-wrong") == "id-checksum-wrong"
     assert code_of("over-age-limit") == "over-age-limit"
+
+
+# --- The form as printed
+def on_a_page(*lines: list[Any]) -> Row:
+    """The only child of a page with these lines below the usual ones."""
+    usual: list[list[Any]] = [
+        ["个人基本情况", "姓名", "张三", "性别", "男"], [None, "公民身份证号码", CHILD, "民族", "汉族"],
+        [None, "现居住地", "上塘村1组", "就学情况", "小学"],
+    ]  # fmt: skip
+    (row,) = children(read(workbook({"甲村": [*usual, *lines]})))
+    return row
+
+
+@pytest.mark.parametrize(
+    ("boxes", "read_as"),
+    [
+        ([2010, 3, 5], "2010-03-05"), ([2010, 1, 2], "2010-01-02"), (["2010", "年", "3", "月", "5", "日"], "2010-03-05"),
+        (list("20100305"), "2010-03-05"), (["2010年", "3月"], "2010-03"),
+    ],
+)  # fmt: skip
+def test_a_date_in_several_boxes_of_a_form_is_read_as_it_was_meant(boxes: list[Any], read_as: str) -> None:
+    assert (on_a_page([None, "父亲姓名", "张大", "出生日期", *boxes]).record or {})[
+        "父亲.出生日期"
+    ] == read_as
+
+
+def test_a_label_that_names_nobody_is_the_childs_unless_its_own_stands_elsewhere_on_the_page() -> None:
+    row = on_a_page(
+        [None, "父亲姓名", "张大", "公民身份证号码", number("19800101", 111), "联系电话", "13900000001"]
+    )
+    record = row.record or {}
+    assert (record["公民身份证号码"], record["父亲.公民身份证号码"]) == (CHILD, number("19800101", 111))
+    assert record["父亲.联系电话"] == "13900000001"
+
+
+def test_a_page_that_is_not_filled_in_is_no_child() -> None:
+    page = [
+        ["姓名", None, "性别", "□男 □女"],
+        ["出生日期", None, "公民身份证号码", None],
+        ["现居住地", None, "民族", None],
+    ]
+    reading = read(
+        workbook(
+            {
+                "甲村": [
+                    ["姓名", "张三", "性别", "男"],
+                    ["公民身份证号码", CHILD],
+                    ["现居住地", "x村"],
+                    ["民族", "汉"],
+                    *page,
+                ]
+            }
+        )
+    )
+    assert [row.outcome for row in children(reading)] == ["accepted"]
+    assert [row.place.row for row in reading.rows if row.reasons == ("blank-form",)] == [5]
