@@ -16,7 +16,7 @@ from schemas.registry import LedgerFacts, RuralProof
 from services.kernel.auth import Principal
 from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.decider import Command
-from services.kernel.errors import AlreadyOnFile, Refusal
+from services.kernel.errors import AlreadyOnFile, NotFound, Refusal
 from services.kernel.reference import Reference, covers
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
@@ -30,6 +30,7 @@ from services.registry.ledger.refused import refused_workbook
 _TOGETHER = 250
 _CASES = 3
 
+ELSEWHERE = "on-file-elsewhere"
 CODES = {
     "unchanged": ("该儿童已在台账,信息无变化", "The child is on file already and nothing differs"),
     "updated": (
@@ -39,6 +40,10 @@ CODES = {
     "value-too-long": (
         "某项内容过长或格式不符,请改正后重新导入",
         "A value is too long or malformed: mend it and import again",
+    ),
+    ELSEWHERE: (
+        "该儿童的档案由其他乡镇保管,请通过档案移交办理",
+        "The child's file is kept by another township: ask for its transfer",
     ),
     "file-missing": ("文件不存在或不能读取", "The file isn't there or can't be read"),
 }
@@ -177,6 +182,8 @@ class Imports:
             )
             (answer,) = await self._commands.handle_many([Asked(update, order.who)])
             return await self._result(order, row, Asked(update, order.who), answer)
+        if isinstance(answer, NotFound) and isinstance(asked.command, UpdateLedgerEntry):
+            return Result(row, "refused", (ELSEWHERE,))
         if isinstance(answer, Refusal):
             return Result(row, "refused", (answer.code,))
         if isinstance(asked.command, UpdateLedgerEntry):

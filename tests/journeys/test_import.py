@@ -14,6 +14,7 @@ from shouwang.client import Told
 from shouwang.demo_ledger import demo_workbook
 from shouwang.story import VILLAGES
 from tests.helpers import Running, embedded
+from tests.registry.ledger.making import number
 
 BOOK, TRUTH = demo_workbook(21, VILLAGES, 80)
 HEADER = "姓名,性别,出生日期,公民身份证号码,现居住地,父母双方同时外出,父亲姓名,母亲姓名"
@@ -224,3 +225,16 @@ async def test_a_column_can_only_be_a_label_of_the_form_and_only_a_township_says
         await teacher.put("registry/imports/columns", [{"label": "x", "field": "姓名"}])
     with pytest.raises(Told, match="403"):
         await teacher.ask("registry/imports/columns")
+
+
+@pytest.mark.req("REG-06")
+@pytest.mark.req("REG-33")
+async def test_a_child_whose_file_another_township_keeps_is_refused_by_a_name_that_says_what_to_do(
+    running: Running,
+) -> None:
+    row = csv(f"甲移禾,男,2015-03-05,{number('20150305', 77)},上塘村9组,是,甲大田,何春")
+    *_, file = await send(running, row, "a.csv")
+    assert file["counts"]["accepted"] == 1
+    told, _ = (await send(running, row, "b.csv", "township-b-clerk"))[-2:]
+    assert (told["outcome"], told["reasons"]) == ("refused", ["on-file-elsewhere"])
+    assert "child" not in told, "whose file it is stays where it is"
