@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
 
@@ -22,7 +21,7 @@ from shouwang.client import Platform
 from shouwang.distributed import Distributed
 from shouwang.story import Story
 from tests.faults.test_kills import Fetch, Writers, check
-from tests.helpers import embedded
+from tests.helpers import embedded, fetch_from
 
 WIPES = 3
 PEOPLE = ("township-a-clerk", "school-a-teacher")
@@ -88,10 +87,7 @@ async def test_a_real_kafka_wiped_under_load_is_filled_again(kafka: Kafka) -> No
     client = Platform(platform.urls)
 
     async def fetch(database: str, sql: str, *values: Any) -> Sequence[Any]:
-        connection = await asyncpg.connect(postgres.url(database))
-        rows: Sequence[Any] = await connection.fetch(sql, *values)
-        await connection.close()
-        return rows
+        return await fetch_from(postgres, database, sql, *values)
 
     try:
         await platform.start()
