@@ -30,7 +30,7 @@ tests: $(VENV)/.dev ## All tests, on real PostgreSQL and real Kafka
 	@$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results
-	@$(BIN)/python -m bench.merkle_vectors && $(BIN)/python -m bench.as_known && $(BIN)/python -m bench.import_ledger
+	@$(BIN)/python -m bench.merkle_vectors && $(BIN)/python -m bench.as_known && $(BIN)/python -m bench.candidates && $(BIN)/python -m bench.import_ledger
 
 lock: $(VENV)/.dev ## Make the lock files anew
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 requirements.in -o requirements.lock

@@ -205,6 +205,29 @@ def export_ledger(
 
 
 @app.command()
+def find(
+    *,
+    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    name: Annotated[str | None, typer.Option(help="姓名 · Name")] = None,
+    born: Annotated[
+        str | None, typer.Option(help="出生日期,可只填年或年月 · Date of birth, or a part of it")
+    ] = None,
+    number: Annotated[str | None, typer.Option("--id", help="身份号码 · ID number")] = None,
+    region: Annotated[str | None, typer.Option(help="所在村区划代码 · Code of the village")] = None,
+    as_json: AsJson = False,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """登记前查重 · Who on file may be the child about to be registered; decides nothing."""
+    from shouwang.find import as_text
+    from shouwang.find import find as ask
+
+    wanted = {"name": name, "birth_date": born, "id_number": number, "region": region}
+    told = _guarded(lambda: _with_platform(data, url, lambda platform: ask(platform, as_post, wanted)))
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(as_text(told)))
+
+
+@app.command()
 def replay(
     *,
     child: Annotated[str, typer.Option(help="儿童编号 · Child id")],

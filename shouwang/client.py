@@ -134,9 +134,11 @@ class Person:
 
     async def search(self, **wanted: str) -> Any:
         """Search children."""
-        return (
-            await self._platform.request("POST", "/agency/search", json=wanted, headers=self.headers)
-        ).json()
+        return await self.post("agency/search", wanted)
+
+    async def post(self, path: str, told: Any) -> Any:
+        """Ask with what must not stand in a URL: `post("agency/candidates", {…})`."""
+        return (await self._platform.request("POST", f"/{path}", json=told, headers=self.headers)).json()
 
     async def send_file(self, path: str, content: bytes, **params: Any) -> httpx2.Response:
         """Send a file."""

@@ -8,7 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from schemas.fields import PartialDate
+from services.agency.candidates import Described
 from services.agency.exporting import Exporting, Kind
+from services.agency.finding import Candidates, Finding
 from services.agency.reading import Looks, Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
 from services.kernel.errors import NotSignedIn
@@ -48,6 +51,34 @@ class Search(BaseModel):
     ] = None
 
 
+class Wanted(BaseModel):
+    """A child about to be registered, as far as it is known. An ID number need not be right: a slip in it is found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[
+        str | None, Field(description="姓名 · Name", min_length=1, max_length=60, examples=["张小禾"])
+    ] = None
+    birth_date: Annotated[
+        PartialDate | None,
+        Field(
+            description="出生日期,可只填年或年月 · Date of birth; a year, or year and month, will do",
+            examples=["2015-03-05"],
+        ),
+    ] = None
+    id_number: Annotated[
+        str | None, Field(description="身份号码,18位 · ID number, 18 characters", pattern=r"^\d{17}[\dXx]$")
+    ] = None
+    region: Annotated[
+        str | None,
+        Field(
+            description="所在村区划代码,12位 · Code of the village, 12 digits",
+            pattern=r"^\d{12}$",
+            examples=["990101001001"],
+        ),
+    ] = None
+
+
 def internal_routes(looks: Looks, service_secret: str) -> APIRouter:
     """Return the route for the audit service alone: who read what."""
     router = APIRouter(include_in_schema=False)
@@ -64,7 +95,7 @@ def internal_routes(looks: Looks, service_secret: str) -> APIRouter:
     return router
 
 
-def routes(views: Views, exporting: Exporting, reading: Reading, who: Who) -> APIRouter:
+def routes(views: Views, finding: Finding, exporting: Exporting, reading: Reading, who: Who) -> APIRouter:
     """Return the agency's questions."""
     router = APIRouter(tags=["查询 questions"])
 
@@ -129,6 +160,20 @@ def routes(views: Views, exporting: Exporting, reading: Reading, who: Who) -> AP
         asker = who(request)
         await reading.wait_for(at_least)
         return await views.search(asker, wanted.name, wanted.number.upper() if wanted.number else None)
+
+    @router.post("/candidates", summary="登记前查重 · Who on file may be the child about to be registered")
+    async def candidates(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        wanted: Wanted,
+        at_least: AtLeast = None,
+    ) -> Candidates:
+        asker = who(request)
+        await reading.wait_for(at_least)
+        number = wanted.id_number.upper() if wanted.id_number else None
+        return await finding.candidates(
+            asker, Described(wanted.name, wanted.birth_date, number, wanted.region)
+        )
 
     @router.get("/children/{child}", summary="儿童档案页 · A child's page")
     async def page(

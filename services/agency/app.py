@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.agency.api import internal_routes, routes
 from services.agency.exporting import Exporting
+from services.agency.finding import Finding
 from services.agency.folding import Folding
 from services.agency.projector import Projector
 from services.agency.reading import FeedQuestions, Looks, Reading
@@ -46,7 +47,10 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     hearing = reference_consumer("agency", tools, reference)
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
-        [routes(views, Exporting(reading, reference), reading, who), internal_routes(looks, tools.service_secret)],
+        [
+            routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, who),
+            internal_routes(looks, tools.service_secret),
+        ],
         [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()]),
     )  # fmt: skip
     service = Agency(

@@ -43,7 +43,7 @@ create table task (
 );
 create index task_by_child on task (agency, child);
 
--- Search by keyed hashes: whole value, characters, pairs, pinyin, ID tail. Deleted with the row.
+-- Search by keyed hashes of names, ID numbers and births (tokens.py says which). Deleted with the row.
 create table token (agency uuid not null, token bytea not null, child uuid not null, primary key (agency, token, child));
 create index token_by_child on token (agency, child);
 

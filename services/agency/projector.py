@@ -20,7 +20,7 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class Projector:
-    """Folds the feed of all agencies. It opens names and ID numbers for search tokens alone, and keeps no plaintext."""
+    """Folds the feed of all agencies. It opens names, births and ID numbers for search tokens alone, and keeps no plaintext."""
 
     def __init__(self, keys: KeyService, cipher: Cipher, tokens: SearchTokens) -> None:
         """Open with these keys."""
@@ -73,7 +73,8 @@ class Projector:
             fields = [fields_in(b, f) for b, f in told if not isinstance(f, Erased)]
             names = [f["name"] for f in fields if "name" in f]
             numbers = [f["id_number"] for f in fields if "id_number" in f]
-            found.append(all_tokens(self._tokens, names, numbers))
+            births = [f["birth_date"] for f in fields if "birth_date" in f]
+            found.append(all_tokens(self._tokens, names, numbers, births))
         return found
 
 

@@ -22,10 +22,16 @@ from services.kernel.errors import Refusal
 _HERE = Path(__file__).parent
 _PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
-FOLD = hashlib.sha256(
-    b"".join((_HERE / name).read_bytes() for name in ("page.py", "projector.py", "tokens.py", "pages.sql"))
-).hexdigest()[:12]
-"""Which fold this is: what the rows of a version follow from."""
+FOLD_FILES = ("page.py", "projector.py", "tokens.py", "names.py", "glyphs.yaml", "pages.sql")
+
+
+def fold_of(folder: Path) -> str:
+    """Return which fold stands in a folder: a hash of all files that the rows of a version follow from."""
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in FOLD_FILES)).hexdigest()[:12]
+
+
+FOLD = fold_of(_HERE)
+"""The fold that is installed."""
 CONSUMER = "'agency.pages.' || n"
 """SQL: the consumer that folds version `n`."""
 USE = "set_config('search_path', 'pages_' || n || ', public', true)"

@@ -70,6 +70,23 @@ def test_a_ledger_goes_in_by_the_command_and_the_platform_stops_when_told(
     assert all({"file", "sheet", "row", "outcome", "reasons", "warnings"} <= set(row) for row in rows)
     assert "row" not in file
     assert file["counts"]["accepted"] > 10
+    asking = (
+        "find",
+        "--as",
+        "township-a-clerk",
+        "--name",
+        "程晓禾",
+        "--born",
+        "2015-04-12",
+        "--data",
+        running,
+    )
+    found = shouwang(*asking, "--json")
+    assert found.returncode == 0, found.stderr
+    first = json.loads(found.stdout)["candidates"][0]
+    assert first["child"]["name"] == "程小禾"
+    assert {"homophone", "same-birth-date"} <= {r["code"] for r in first["reasons"]}
+    assert "程小禾" in shouwang(*asking).stdout
     refused = tmp_path / "refused.xlsx"
     plain = shouwang("import", book, "--as", "青禾镇民政办事员", "--data", running, "--refused", refused)
     assert "duplicate" in plain.stdout
