@@ -18,6 +18,7 @@ from infra import backup
 from infra.backup import back_up, restore
 from infra.positions import ConsumerAhead, refuse_ahead
 from infra.postgres import Postgres
+from schemas.fields import birth_date_in
 from services.agency.projector import Projector
 from services.agency.tokens import SearchTokens
 from services.audit.note import read_note
@@ -116,9 +117,10 @@ async def told_to(running: Running) -> Counter[tuple[str, str]]:
 
 
 def tokens_of(running: Running) -> list[bytes]:
-    """Every token under which the child was found that is erased later."""
+    """Every token under which the child alone was found that is erased later: others were born on the same day."""
     search = SearchTokens(running.platform.keys.search_key)
-    return sorted(search.of_name(_ERASED) | search.of_id_number(_NUMBER))
+    shared = search.of_birth_date(birth_date_in(_NUMBER))
+    return sorted((search.of_name(_ERASED) | search.of_id_number(_NUMBER)) - shared)
 
 
 _FOUND = "select agency from token where child = $1 or token = any($2::bytea[])"
