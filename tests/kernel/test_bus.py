@@ -1,6 +1,7 @@
 """One exam for every bus: the embedded one, the embedded one with faults, and real Kafka."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 from uuid import uuid4
@@ -9,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from infra.kafka import Kafka, create_topics
+from services.kernel import bus_embedded
 from services.kernel.bus import Bus, Record, topic_of
 from services.kernel.bus_embedded import Chaos, EmbeddedBus
 from services.kernel.bus_kafka import KafkaBus
@@ -272,3 +274,29 @@ def test_keys_go_to_the_partitions_that_kafkas_own_clients_choose() -> None:
 
 def test_every_partition_gets_children() -> None:
     assert {partition_of(str(uuid4())) for _ in range(2000)} == set(range(PARTITIONS))
+
+
+@pytest.mark.req("PLT-08")
+async def test_readers_that_are_cancelled_while_they_wait_hold_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dropped version of the views cancels its reader; under a lock, one in two hundred left it held for ever."""
+    monkeypatch.setattr(bus_embedded, "_IDLE_SECONDS", 0.002)
+    bus, dice = EmbeddedBus(), random.Random(1)
+    for _ in range(200):
+        readers = [
+            asyncio.create_task((await bus.subscribe(f"r{i}", ("registry",))).batch()) for i in range(4)
+        ]
+        await asyncio.sleep(dice.choice([0, 0.0005, 0.0018, 0.002, 0.0021]))
+        publishing = asyncio.create_task(bus.publish("reporting", []))
+        for _ in range(dice.randrange(4)):
+            for reader in readers:
+                reader.cancel()
+            if dice.random() < 0.7:
+                await asyncio.sleep(0)
+        for reader in readers:
+            reader.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*readers, return_exceptions=True)
+            await publishing
+            await bus.publish("reporting", [])
