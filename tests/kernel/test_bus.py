@@ -280,7 +280,7 @@ def test_every_partition_gets_children() -> None:
 async def test_readers_that_are_cancelled_while_they_wait_hold_nobody_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A dropped version of the views cancels its reader; under a lock, one in two hundred left it held for ever."""
+    """A dropped version of the views cancels its reader; under a lock, one of them soon left it held for ever."""
     monkeypatch.setattr(bus_embedded, "_IDLE_SECONDS", 0.002)
     bus, dice = EmbeddedBus(), random.Random(1)
     for _ in range(200):
