@@ -32,6 +32,8 @@ class KnownDuty(NamedTuple):
     cause: UUID
     owed_by: UUID
     met: bool
+    version: int = 0
+    """Of the duty's stream: what comes again, or later than what followed it, changes nothing."""
 
 
 @dataclass
@@ -56,11 +58,12 @@ class Known:
         elif envelope.type in _RUNS | _STOPS:
             duty, owed_by = UUID(data["duty"]), UUID(data["owed_by"])
             if envelope.type == DutyOpened.type:
-                opened = KnownDuty(UUID(data["about"]), UUID(data["cause"]), owed_by, met=False)
+                about, cause = UUID(data["about"]), UUID(data["cause"])
+                opened = KnownDuty(about, cause, owed_by, met=False, version=envelope.streamversion)
                 self.duties.setdefault(duty, opened)
-            elif told := self.duties.get(duty):
+            elif (told := self.duties.get(duty)) and told.version < envelope.streamversion:
                 met = told.met or envelope.type == DutyMet.type
-                self.duties[duty] = told._replace(owed_by=owed_by, met=met)
+                self.duties[duty] = told._replace(owed_by=owed_by, met=met, version=envelope.streamversion)
 
     def grant(self, envelope: Envelope) -> UUID | None:
         """Take a role that was granted; returns the grant's event, or nothing where the event grants none."""
@@ -93,7 +96,7 @@ async def load(rows: Connection, children: Collection[UUID]) -> dict[UUID, Known
         known[row["child"]].held[row["agency"], Role(row["role"])] = row["given"]
     for row in await rows.fetch("select * from duty where child = any($1::uuid[])", of):
         known[row["child"]].duties[row["duty"]] = KnownDuty(
-            row["about"], row["cause"], row["owed_by"], row["met"]
+            row["about"], row["cause"], row["owed_by"], row["met"], row["version"]
         )
     return known
 

@@ -21,6 +21,7 @@ from schemas.notification import (
     AccessEnded,
     AccessGranted,
     DueReached,
+    DutyReassigned,
     Judging,
     NotificationAcknowledged,
     Role,
@@ -218,6 +219,28 @@ def test_a_township_that_once_handed_the_child_over_owes_the_answer_when_it_is_a
     )  # fmt: skip
     made = heard(back, Known(moved={TOWNSHIP: OTHER}), pack=SY)
     assert [t.command.owed_by for t in made if isinstance(t.command, OpenDuty)] == [TOWNSHIP]
+
+
+@pytest.mark.req("REG-33")
+def test_a_duty_event_that_comes_again_gives_the_duty_back_to_nobody() -> None:
+    """Own events come back by the bus, later than what followed them."""
+    duty = some(50)
+    known = Known(duties={duty: KnownDuty(some(6), CAUSE, OTHER, met=False, version=3)})
+    again = DutyReassigned(
+        child=CHILD,
+        duty=duty,
+        rule="assess",
+        about=some(6),
+        owed_by=TOWNSHIP,
+        previous=STATION,
+        starts=NOW,
+        due=None,
+    )
+    envelope = written(again, some(51))[0]
+    known.hear(msgspec.structs.replace(envelope, streamversion=2))
+    assert known.duties[duty].owed_by == OTHER
+    known.hear(msgspec.structs.replace(envelope, streamversion=4))
+    assert known.duties[duty].owed_by == TOWNSHIP
 
 
 # --- Duties
