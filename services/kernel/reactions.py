@@ -40,7 +40,7 @@ Made = list[tuple[int, NewEvent]]
 """What a task appended, each event with its seq; nothing where it changed nothing."""
 
 
-class Asked(NamedTuple):
+class Wanted(NamedTuple):
     """A task, the event that asks for it, and how far its child had been heard of by then: source → seq."""
 
     task: Task
@@ -93,9 +93,9 @@ class Reactions:
         """Hear these records, in order."""
         seen = Seen()
         heard = [(decode(record.value), seen.hear(record)) for record in records]
-        await self.carry_out(rows, [Asked(task, e, s) for e, s in heard for task in self._rules(e)])
+        await self.carry_out(rows, [Wanted(task, e, s) for e, s in heard for task in self._rules(e)])
 
-    async def carry_out(self, rows: Connection, asked: Sequence[Asked]) -> list[Made]:
+    async def carry_out(self, rows: Connection, asked: Sequence[Wanted]) -> list[Made]:
         """Do what events ask for, with one read and one append for all; returns what came of each."""
         return await self._do(
             rows,

@@ -18,7 +18,7 @@ from schemas.notification import AccessGranted, Role
 from schemas.platform import FactCorrected
 from services.kernel.bus import Record
 from services.kernel.database import Connection
-from services.kernel.reactions import Asked, Reactions, Seen
+from services.kernel.reactions import Reactions, Seen, Wanted
 from services.kernel.store import NewEvent
 from services.kernel.world import World
 from services.notification.access import ACCESS
@@ -125,13 +125,13 @@ class Router:
     async def _react(
         self, turn: _Turn, wave: Sequence[tuple[Heard, Mapping[str, int]]]
     ) -> dict[UUID, list[Heard]]:
-        asked: list[Asked] = []
+        asked: list[Wanted] = []
         for heard, seen in wave:
             known = turn.known[heard.child]
             known.hear(heard.envelope)
             if heard.envelope.type not in _QUIET:
                 asked += [
-                    Asked(task, heard.envelope, seen) for task in self._rules.tasks(heard.envelope, known)
+                    Wanted(task, heard.envelope, seen) for task in self._rules.tasks(heard.envelope, known)
                 ]
         made: dict[UUID, list[Heard]] = {heard.id: [] for heard, _ in wave}
         if asked:
