@@ -1,5 +1,6 @@
 """HTTP to the registry: its commands come from their declarations; a ledger file comes in here."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from services.kernel.reference import Reference
 from services.kernel.store import EventStore
 from services.kernel.web import Purpose, Who, body_of
 from services.registry.columns import Choice, Columns
-from services.registry.imports import Imports, Order, Result, file_line, preview
+from services.registry.imports import Imports, Order, file_line, preview
 
 MOST_BYTES = 50 * 1024 * 1024
 _BODY = {
@@ -62,11 +63,11 @@ def import_routes(
         reading = await imports.read(order, content)
 
         async def lines() -> AsyncIterator[bytes]:
-            results: list[Result] = []
+            counts: Counter[str] = Counter()
             async for result in imports.run(order, reading):
-                results.append(result)
+                counts[result.outcome] += 1
                 yield msgspec.json.encode(result.told()) + b"\n"
-            yield msgspec.json.encode(file_line(reading, results, content)) + b"\n"
+            yield msgspec.json.encode(file_line(reading, counts, content)) + b"\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 

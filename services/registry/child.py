@@ -476,6 +476,12 @@ def scope_of(part: Part, state: Child) -> dict[str, Any]:
             return {"region": _on_file(state)}
 
 
+def identity_in(facts: LedgerFacts) -> dict[str, Any]:
+    """Return the known facts that tell children apart."""
+    told = {"id_number": facts.id_number, "name": facts.name, "birth_date": facts.birth_date}
+    return {name: value for name, value in told.items() if value is not None}
+
+
 def identities_of(facts: Mapping[str, Any], region: str) -> list[str]:
     """Return what makes two rows the same child, surest first: the ID number; name, birth date and village (REG-06)."""
     number, name, born = facts.get("id_number"), facts.get("name"), facts.get("birth_date")
@@ -488,7 +494,7 @@ def claims(event: Event | FactCorrected, before: Child) -> Iterable[tuple[str, U
     if isinstance(event, FactCorrected) and event.field == "id_number" and event.person == event.child:
         yield f"id|{msgspec.json.decode(event.idnumber or '')}", event.child
     if isinstance(event, ChildRegistered | LedgerEntryUpdated):
-        for identity in identities_of(before.facts | facts_of(event), event.region)[:1]:
+        for identity in identities_of(before.facts | identity_in(event), event.region)[:1]:
             yield identity, event.child
 
 

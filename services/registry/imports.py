@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -20,7 +20,13 @@ from services.kernel.errors import AlreadyOnFile, NotFound, Refusal
 from services.kernel.reference import Reference, covers
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
-from services.registry.child import OtherIdNumber, RegisterChild, UpdateLedgerEntry, facts_of, identities_of
+from services.registry.child import (
+    OtherIdNumber,
+    RegisterChild,
+    UpdateLedgerEntry,
+    identities_of,
+    identity_in,
+)
 from services.registry.columns import Columns
 from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
@@ -50,7 +56,7 @@ CODES = {
 """Reasons that the registry adds to those of the reading (zh, en)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of a row: the reading's outcome, and what the registry made of it."""
 
@@ -140,7 +146,7 @@ class Imports:
                 except ValidationError:
                     results[i] = Result(row, "refused", ("value-too-long",))
         tokens = {
-            i: [self._commands.token(t) for t in identities_of(facts_of(facts), region)]
+            i: [self._commands.token(t) for t in identities_of(identity_in(facts), region)]
             for i, (facts, region) in wanted.items()
         }
         held = await self._store.holders([token for mine in tokens.values() for token in mine])
@@ -229,12 +235,12 @@ def preview(reading: LedgerReading, results: Sequence[Result], content: bytes) -
             "zh": explain(code, "zh") if code in get_codes() else zh,
             "en": explain(code, "en") if code in get_codes() else en,
         }
-    return file_line(reading, results, content) | {
+    return file_line(reading, Counter(r.outcome for r in results), content) | {
         "cases": sorted(cases.values(), key=lambda c: (-c["refuses"], c["code"]))
     }
 
 
-def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:
+def file_line(reading: LedgerReading, counts: Mapping[str, int], content: bytes) -> dict[str, Any]:
     """Return the line about the whole file: refused with its reason, or counts and how columns were understood."""
     line: dict[str, Any] = {"file": reading.file, "sha256": hashlib.sha256(content).hexdigest()}
     if reading.refused is not None:
@@ -244,9 +250,6 @@ def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes)
             "warnings": [],
             "detail": reading.refused_detail,
         }
-    counts: dict[str, int] = {}
-    for result in results:
-        counts[result.outcome] = counts.get(result.outcome, 0) + 1
     columns = [
         {
             "sheet": sheet.sheet,
@@ -257,6 +260,6 @@ def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes)
     ]
     closing = reading.closing_date.isoformat() if reading.closing_date else None
     return line | {
-        "outcome": "read", "reasons": [], "warnings": [], "counts": counts, "closing_date": closing, "unit": reading.unit,
+        "outcome": "read", "reasons": [], "warnings": [], "counts": dict(counts), "closing_date": closing, "unit": reading.unit,
         "columns": columns,
     }  # fmt: skip

@@ -77,7 +77,7 @@ class SheetColumns:
     hidden: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of the file and what became of it.
 

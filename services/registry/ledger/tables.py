@@ -15,7 +15,7 @@ COUNTED = re.compile(r"[甲乙丙丁戊]|[(（]?\d{1,3}(?:\.0)?[)）]?")
 BLANK_RUN = 50  # a longer gap is the end of the page, not a gap in the list
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Body:
     """A row below a header: `ignored` is a code when it is no child's row."""
 
