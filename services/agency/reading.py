@@ -132,7 +132,8 @@ class Reading:
                     fields[f"erased.{block.data_class}"] = True
                 else:
                     fields |= fields_in(ref, block.fields)
-            found.append((fields, classes))
+            known = {name: value for name, value in fields.items() if value is not None}
+            found.append((known, classes))
         return found
 
     async def record(

@@ -49,6 +49,8 @@ class Asked:
     who: Principal
     key: bytes | None = None
     body: bytes = b""
+    correlation: UUID | None = None
+    """What it belongs to, with others; a new id where it stands alone."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class Commands:
             on_behalf_of=None if hidden else str(asked.who.body.id),
             purpose="report" if hidden else asked.who.purpose,
             # A report waits for nothing on its way to the police.
-            correlation=self._world.new_id(), occurred=asked.command.occurred_at,
+            correlation=asked.correlation or self._world.new_id(), occurred=asked.command.occurred_at,
             after=self._seen_reference if hidden else self._seen,
         )  # fmt: skip
         return Plan(asked, planned, told, claims)

@@ -7,8 +7,15 @@ from uuid import UUID
 from schemas.fields import birth_date_in
 from schemas.packs import KnownPack
 from schemas.registry import ChildCategoryAssigned, Finding, LedgerFacts, RuralProof
+from services.kernel.errors import Refusal
 
 LEFT_BEHIND = "LEFT_BEHIND"
+
+
+class NoPolicy(Refusal):
+    """本地尚未采用政策包,无法认定,请先采用政策包。 · No policy pack is adopted here: adopt one first."""
+
+    status = 409
 
 
 def decide_categories(

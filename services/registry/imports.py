@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from schemas.ledger_form import facts_from
-from schemas.registry import LedgerFacts, RuralProof
+from schemas.registry import LedgerEntryReopened, LedgerFacts, RuralProof
 from services.kernel.auth import Principal
 from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.decider import Command
@@ -24,10 +24,9 @@ from services.registry.child import (
     OtherIdNumber,
     RegisterChild,
     UpdateLedgerEntry,
-    identities_of,
-    identity_in,
 )
 from services.registry.columns import Columns
+from services.registry.facts import identities_of, identity_in
 from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
 from services.registry.ledger.reader import read_ledger
@@ -42,6 +41,10 @@ CODES = {
     "updated": (
         "该儿童已在台账,已更新有变化的信息",
         "The child is on file already; what differs was updated",
+    ),
+    "reopened": (
+        "该儿童的台账曾因误录注销,现已恢复",
+        "The child's entry had been closed as entered in error; it is open again",
     ),
     "value-too-long": (
         "某项内容过长或格式不符,请改正后重新导入",
@@ -91,6 +94,12 @@ class Order:
     closing_date: date | None
     dry_run: bool
     rural: RuralProof | None
+    made: UUID | None = None
+    """The import's id on record: its events carry it."""
+
+    def asks(self, command: Command) -> Asked:
+        """Return the command as a part of this import."""
+        return Asked(command, self.who, correlation=self.made)
 
 
 class Imports:
@@ -154,14 +163,14 @@ class Imports:
         for i, (facts, region) in wanted.items():
             # Surest first; a child on file without an ID number is found by name, birth date and village.
             child = next((held[token] for token in tokens[i] if token in held), None)
-            asked[i] = Asked(self._command(reading, facts, region, child), order.who)
+            asked[i] = order.asks(self._command(reading, facts, region, child))
         carry_out = self._try_all if order.dry_run else self._commands.handle_many
         answers = await carry_out(list(asked.values()))
         for i, answer in zip(asked, answers, strict=True):
             if isinstance(answer, OtherIdNumber):
                 # A namesake of the same day and village with another number is another child.
                 facts, region = wanted[i]
-                asked[i] = Asked(self._command(reading, facts, region, None), order.who)
+                asked[i] = order.asks(self._command(reading, facts, region, None))
                 (answer,) = await carry_out([asked[i]])  # noqa: PLW2901 - the answer that counts
             results[i] = await self._result(order, rows[i], asked[i], answer)
         return results
@@ -186,8 +195,8 @@ class Imports:
                 told | {"child": UUID(answer.facts["child"]), "closing_date": asked.command.closing_date},
                 strict=False,
             )
-            (answer,) = await self._commands.handle_many([Asked(update, order.who)])
-            return await self._result(order, row, Asked(update, order.who), answer)
+            (answer,) = await self._commands.handle_many([order.asks(update)])
+            return await self._result(order, row, order.asks(update), answer)
         if isinstance(answer, NotFound) and isinstance(asked.command, UpdateLedgerEntry):
             return Result(row, "refused", (ELSEWHERE,))
         if isinstance(answer, Refusal):
@@ -195,7 +204,8 @@ class Imports:
         if isinstance(asked.command, UpdateLedgerEntry):
             if not answer.events:
                 return Result(row, "duplicate", ("unchanged",), asked.command.child)
-            return Result(row, "accepted", ("updated",), asked.command.child)
+            opened = any(told.type == LedgerEntryReopened.type for told in answer.events)
+            return Result(row, "accepted", ("reopened" if opened else "updated",), asked.command.child)
         return Result(row, "accepted", (), None if order.dry_run else UUID(answer.events[0].subject))
 
     def _region(self, who: Principal, sheet: str) -> str:
