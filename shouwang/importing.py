@@ -14,6 +14,8 @@ from services.registry.ledger.codes import code_of, explain, get_codes
 from shouwang.client import Person, Platform, Told
 
 _MOST_BYTES = 50 * 1024 * 1024
+_LOOKS = 30
+"""Each waits up to ten seconds."""
 _MARKS = {"accepted": "✓", "refused": "✗", "duplicate": "=", "ignored": "·"}
 _UNDONE = {"withdrawn": "✓", "unchanged": "=", "refused": "✗"}
 
@@ -51,7 +53,25 @@ async def import_all(
             )
             target = refused if len(files) == 1 else refused.with_name(f"{refused.stem}-{file.stem}.xlsx")
             target.write_bytes(book.content)
+        if lines[-1].get("token"):
+            await _seen(clerk, lines[-1]["token"])
     return whole
+
+
+async def _seen(clerk: Person, token: str) -> None:
+    """Wait until the office's ledger shows what was imported: who exports next expects to find it."""
+    for _ in range(_LOOKS):
+        try:
+            await clerk.ask("agency/worklist", at_least=token)
+        except Told as told:
+            if told.body.get("code") != "not-yet":
+                raise
+        else:
+            return
+    typer.echo(
+        "已全部登记;台账视图仍在更新,稍后可查可导出 · All entered; the ledger's view still catches up",
+        err=True,
+    )
 
 
 async def undo(platform: Platform, post: str, made: UUID | None, *, as_json: bool) -> bool:
@@ -136,7 +156,7 @@ def _plain(line: dict[str, Any]) -> str:
         counts = ", ".join(f"{k} {v}" for k, v in line.get("counts", {}).items())
         why = "; ".join(_said(r) for r in line["reasons"])
         made = f"  导入编号 import {line['import']}" if line.get("import") else ""
-    return f"{line['file']}: {counts or why}{made}"
+        return f"{line['file']}: {counts or why}{made}"
     told = [_said(c) for c in (*line["reasons"], *line["warnings"])]
     return f"{_MARKS[line['outcome']]} {line['sheet']} {line['row']:>4}  {'; '.join(told)}"
 

@@ -70,12 +70,20 @@ def import_routes(imports: Imports, columns: Columns, undoing: Undoing, who: Who
 
         async def lines() -> AsyncIterator[bytes]:
             counts: Counter[str] = Counter()
+            reached: dict[str, int] = {}
             async for result in imports.run(order, reading):
                 counts[result.outcome] += 1
+                if result.token:
+                    place, _, seq = result.token.rpartition(".")
+                    reached[place] = max(reached.get(place, 0), int(seq))
                 yield _line(result.told())
             if order.made is not None:
                 await undoing.end(order.made, counts)
-            yield _line(file_line(reading, counts, content) | {"import": order.made and str(order.made)})
+            made = {
+                "import": order.made and str(order.made),
+                "token": ",".join(f"{place}.{seq}" for place, seq in reached.items()) or None,
+            }
+            yield _line(file_line(reading, counts, content) | made)
 
         return StreamingResponse(lines(), media_type=_LINES)
 

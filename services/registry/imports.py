@@ -67,6 +67,8 @@ class Result:
     outcome: str
     reasons: tuple[str, ...] = ()
     child: UUID | None = None
+    token: str | None = None
+    """Where its events stand, for whoever waits until a view has them."""
 
     def told(self) -> dict[str, Any]:
         """Return the row's line: keys as `shouwang import --json` prints them."""
@@ -205,8 +207,10 @@ class Imports:
             if not answer.events:
                 return Result(row, "duplicate", ("unchanged",), asked.command.child)
             opened = any(told.type == LedgerEntryReopened.type for told in answer.events)
-            return Result(row, "accepted", ("reopened" if opened else "updated",), asked.command.child)
-        return Result(row, "accepted", (), None if order.dry_run else UUID(answer.events[0].subject))
+            reasons = ("reopened" if opened else "updated",)
+            return Result(row, "accepted", reasons, asked.command.child, answer.token)
+        child = None if order.dry_run else UUID(answer.events[0].subject)
+        return Result(row, "accepted", (), child, answer.token)
 
     def _region(self, who: Principal, sheet: str) -> str:
         """Return the village that a sheet is named after, else the township itself."""

@@ -259,8 +259,7 @@ async def test_an_import_is_undone_by_corrections_and_the_right_file_opens_the_s
     one, other = (row["child"] for row in rows if "child" in row)
     changed = csv(f"甲撤禾,男,2015-03-05,{number('20150305', 61)},上塘村9组,是,甲大田,何春")
     *_, update = await send(running, changed, "b.csv")
-    await running.client.settled()
-    facts = (await clerk.ask(f"agency/children/{one}"))["facts"]
+    facts = (await clerk.ask(f"agency/children/{one}", at_least=update["token"]))["facts"]
     assert (facts["residence"], facts["id_number"]) == ("上塘村9组", number("20150305", 61))
 
     # The first import can't go while something rests on it: what stays is said by name.
