@@ -70,12 +70,7 @@ class Event(BaseModel):
 
         A sealed field whose key was erased is absent: the event then has None there, whatever its type says.
         """
-        erased = any(
-            part.name not in fields
-            and part.data_class is not DataClass.OPEN
-            and cls.model_fields[part.name].is_required()
-            for part in parts_of(cls)
-        )
+        erased = any(name not in fields for name in _always_sealed(cls))
         return (_erasable(cls) if erased else cls).model_validate(fields, strict=False, extra="ignore")
 
     def split(self) -> Split:
@@ -110,6 +105,13 @@ def parts_of(event: type[Event]) -> tuple[Part, ...]:
         owner = next((m.subject for m in marks if isinstance(m, Of)), event.subject)
         parts.append(Part(name, data_class, owner))
     return tuple(parts)
+
+
+@cache
+def _always_sealed(event: type[Event]) -> tuple[str, ...]:
+    """List the sealed fields that an event can't do without: where one is absent, its key was erased."""
+    sealed = (part.name for part in parts_of(event) if part.data_class is not DataClass.OPEN)
+    return tuple(name for name in sealed if event.model_fields[name].is_required())
 
 
 @cache

@@ -33,6 +33,13 @@ class NewerData(Exception):  # noqa: N818
     """数据由更新版本写成,请用新版本启动。 · The data was written by a newer version: start that version."""
 
 
+async def _leave_as_it_is(_: Connection) -> None:
+    """Ask nothing of a connection that goes back to the pool: what we set holds for a transaction, and `alone` lets go.
+
+    asyncpg's own reset costs as much as a question.
+    """
+
+
 class Database:
     """One service's database. Whoever opened it closes it; `ping` says whether it answers."""
 
@@ -43,7 +50,9 @@ class Database:
     @classmethod
     async def open(cls, url: str, *, most: int = 10) -> "Database":
         """Connect. `url` names the application's role, which can't change tables."""
-        pool = await asyncpg.create_pool(url, min_size=0, max_size=most, command_timeout=60)
+        pool = await asyncpg.create_pool(
+            url, min_size=0, max_size=most, command_timeout=60, reset=_leave_as_it_is
+        )
         return cls(pool)
 
     async def close(self) -> None:
@@ -71,6 +80,17 @@ class Database:
         """Give a connection inside a transaction that commits at the end."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Wait until nobody else is in here under this name; a connection that is cut lets the next one in."""
+        async with self.connection() as connection:
+            try:
+                await connection.execute("select pg_advisory_lock(hashtext($1))", name)
+                yield
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("select pg_advisory_unlock_all()")
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         """Run one statement and return its rows."""

@@ -68,9 +68,7 @@ class Relay:
         """Publish until cancelled; after a failure start again from the place that is stored."""
         while True:
             try:
-                async with self._database.connection() as fence:
-                    # Held by the connection: given back to the pool, or cut, it lets the next relay in.
-                    await fence.execute("select pg_advisory_lock(hashtext($1))", f"relay {self.source}")
+                async with self._database.alone(f"relay {self.source}"):
                     await self._publish()
             except (BusDown, StoreDown) as error:
                 log.warning("relay.waits", source=self.source, error=type(error).__name__)

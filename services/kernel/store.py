@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,9 @@ REFERENCE_PARTITION = PARTITIONS
 """Reference events share one partition, beside the 24 by child."""
 
 _APPEND = (
-    "select * from append($1::bytea[], $2::bytea[], $3::bytea[], $4::int[], $5::uuid[], $6::uuid[], $7::int[],"
-    " $8::smallint[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::bytea[], $14::bytea[],"
-    " $15::int[], $16::bytea[], $17::uuid[])"
+    "select * from append($1::bytea[], $2::bytea[], $3::bytea[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::int[],"
+    " $9::smallint[], $10::text[], $11::text[], $12::timestamptz[], $13::bytea[], $14::bytea[], $15::bytea[],"
+    " $16::int[], $17::bytea[], $18::uuid[])"
 )
 _READ = "select seq, stream, version, envelope, blocks from event where stream = any($1::uuid[]) order by stream, version"
 _MOST_TOGETHER = 256
@@ -99,19 +100,36 @@ async def append_in(connection: Connection, appends: Sequence[Append]) -> list[O
 
     Appends of one call may not touch the same stream, key or claim: the call sees what was there before it.
     """
+    outcomes: dict[int, Outcome] = {}
+    left = list(range(len(appends)))
+    while left:
+        # All are appended, or none is and those that may not be are named.
+        rows = await connection.fetch(_APPEND, *_columns([appends[i] for i in left]))
+        if rows[0]["outcome"] == "appended":
+            seq = rows[0]["first_seq"]
+            for i in left:
+                outcomes[i] = Outcome("appended", seq)
+                seq += len(appends[i].events)
+            break
+        for row in sorted(rows, key=lambda row: (row["rank"], row["first_seq"] or 0)):
+            told = Outcome(row["outcome"], row["first_seq"], row["body"], row["answer"], row["holder"])
+            outcomes.setdefault(left[row["command"] - 1], told)
+        left = [i for i in left if i not in outcomes]
+    return [outcomes[i] for i in range(len(appends))]
+
+
+def _columns(appends: Sequence[Append]) -> tuple[list[Any], ...]:
     events = [(place, e) for place, a in enumerate(appends, 1) for e in a.events]
     claims = [(place, token, holder) for place, a in enumerate(appends, 1) for token, holder in a.claims]
-    rows = await connection.fetch(
-        _APPEND,
+    return (
         [a.key for a in appends], [a.body for a in appends], [a.answer for a in appends],
+        list(accumulate((len(a.events) for a in appends[:-1]), initial=0)),
         [place for place, _ in events], [e.id for _, e in events], [e.stream for _, e in events],
         [e.version for _, e in events], [e.partition for _, e in events], [e.orderkey for _, e in events],
         [e.type for _, e in events], [e.at for _, e in events], [e.envelope for _, e in events],
         [e.blocks for _, e in events], [leaf_hash(e.envelope) for _, e in events],
         [place for place, _, _ in claims], [token for _, token, _ in claims], [holder for _, _, holder in claims],
     )  # fmt: skip
-    outcomes = {row["command"]: Outcome(*(row[i] for i in range(1, 6))) for row in rows}
-    return [outcomes[place] for place in range(1, len(appends) + 1)]
 
 
 class EventStore:
