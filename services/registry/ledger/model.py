@@ -83,6 +83,7 @@ class Row:
 
     `reasons` and `warnings` are codes of codes.yaml; a warning may stand behind the label it is about,
     as in `父亲.公民身份证号码:id-checksum-wrong`. `cells` are the office's own, for giving the row back.
+    `village` is the text that names the row's village: its own cell, a line above it, the title, or the sheet.
     """
 
     place: Place
@@ -92,6 +93,7 @@ class Row:
     duplicate_of: Place | None = None
     record: dict[str, Any] | None = None
     cells: tuple[Cell, ...] = ()
+    village: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from services.registry.ledger.model import (
 )
 from services.registry.ledger.printed import printed_date, printed_unit
 from services.registry.ledger.records import read_record
-from services.registry.ledger.tables import Body, Table, read_tables
+from services.registry.ledger.tables import VILLAGE, Body, Table, read_tables
 from services.registry.ledger.values.read import Setting
+from services.registry.ledger.villages import said_once, villages_above
 from services.registry.ledger.workbook import open_workbook
 
 
@@ -88,13 +89,18 @@ def _columns(sheet: Sheet, table: Table) -> SheetColumns:
 
 
 def _rows(sheet: Sheet, bodies: list[Body], filename: str, closing_date: date | None) -> Iterator[Row]:
-    for body in bodies:
+    above, once = villages_above(sheet.name, bodies), said_once(bodies)
+    for at, body in enumerate(bodies):
         place = Place(filename, sheet.name, body.row.index + 1)
         if body.ignored:
             yield Row(place, "ignored", (body.ignored,), body.warnings, cells=body.own or body.row.cells)
             continue
         hidden = ("hidden-row",) if body.row.index in sheet.hidden_rows else ()
-        decision = decide(read_record(sheet, body), closing_date)
+        draft = read_record(sheet, body)
+        if draft.village is None and at in once:
+            draft.village = once[at]
+            draft.warnings.append(f"{VILLAGE}:village-from-above")
+        decision = decide(draft, closing_date)
         yield Row(
             place,
             "refused" if decision.reasons else "accepted",
@@ -102,4 +108,5 @@ def _rows(sheet: Sheet, bodies: list[Body], filename: str, closing_date: date | 
             (*hidden, *decision.warnings),
             record=decision.record,
             cells=body.own or body.row.cells,
+            village=draft.village or above[at],
         )

@@ -8,7 +8,7 @@ from typing import Any
 from services.registry.ledger.labels import AND_PHONE, PIECES, kinds
 from services.registry.ledger.limits import TEXT_CHARS
 from services.registry.ledger.model import Cell, Column, Sheet
-from services.registry.ledger.tables import Body
+from services.registry.ledger.tables import VILLAGE, Body
 from services.registry.ledger.values.dates import read_date
 from services.registry.ledger.values.ids import read_id
 from services.registry.ledger.values.names import read_name, read_relative
@@ -16,6 +16,7 @@ from services.registry.ledger.values.options import read_choice, read_choices, r
 from services.registry.ledger.values.phones import read_phone
 from services.registry.ledger.values.read import Read, Setting
 from services.registry.ledger.values.texts import plain, read_text
+from services.registry.ledger.villages import in_cell
 
 NUMBER_BEHIND = re.compile(r"(\D*?)([\d+][\d\s-]{6,}\d)\D?")
 BETWEEN = " :,、/;()，；（）"
@@ -45,6 +46,7 @@ class Draft:
     record: dict[str, Any] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    village: str | None = None
 
 
 def read_record(sheet: Sheet, body: Body) -> Draft:
@@ -60,7 +62,9 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
         _note_cell(sheet, body, column, draft)
         if cell is None:
             continue
-        if column.option in PIECES:
+        if column.field == VILLAGE:
+            draft.village = in_cell(cell) if isinstance(cell, str) else None
+        elif column.option in PIECES:
             pieces.setdefault(column.field, {})[column.option] = cell
         elif column.option == AND_PHONE:
             for label, part in _name_and_phone(column.field, cell):

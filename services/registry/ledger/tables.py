@@ -9,9 +9,11 @@ from services.registry.ledger.data import half_width, load
 from services.registry.ledger.header import Header, find_header, looks_like_header
 from services.registry.ledger.model import Cell, Choices, Column, Sheet, SheetRow
 
+VILLAGE = "村居"
 OWN = ("姓名", "公民身份证号码", "出生日期", "性别")  # never taken over from a merged neighbour
 DIGITS = re.compile(r"\D")
 COUNTED = re.compile(r"[甲乙丙丁戊]|[(（]?\d{1,3}(?:\.0)?[)）]?")
+MERGED_CELLS = 2_000_000  # of one sheet: more is no ledger
 BLANK_RUN = 50  # a longer gap is the end of the page, not a gap in the list
 
 
@@ -106,9 +108,13 @@ def _from_merges(row: SheetRow, columns: tuple[Column, ...], above: dict[int, Ce
 def _merged_above(sheet: Sheet) -> dict[int, dict[int, Cell]]:
     values = {row.index: row.cells for row in sheet.rows}
     found: dict[int, dict[int, Cell]] = {}
+    last = sheet.rows[-1].index if sheet.rows else 0
+    left_over = MERGED_CELLS
     for top, left, bottom, _ in sheet.merges:
-        if top < bottom and left < len(values.get(top, ())):
-            for row in range(top + 1, min(bottom, top + 60) + 1):
+        reach = min(bottom, last, top + left_over)
+        if top < reach and left < len(values.get(top, ())):
+            left_over -= reach - top
+            for row in range(top + 1, reach + 1):
                 found.setdefault(row, {})[left] = values[top][left]
     return found
 
@@ -122,7 +128,7 @@ def ignored(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> str | None:
     """The code for a row that is no child's, else None."""
     texts = [half_width(str(cell)).replace(" ", "").strip() for cell in cells if cell is not None]
     texts = [text for text in texts if text]
-    read = {column.field for column in columns if column.field and _filled(cells, column.index)}
+    read = {c.field for c in columns if c.field and c.field != VILLAGE and _filled(cells, c.index)}
     if any(_patterns()["example-row"].search(text) for text in (*texts[:1], *_name(cells, columns))):
         return "example-row"
     if not _holds_number(cells, columns):

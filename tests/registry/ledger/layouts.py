@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tests.registry.ledger.making import text_file, workbook
@@ -104,6 +105,31 @@ def ticked(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth], Merges]:
             told = truth.record.get(label)
             cells += ["√" if o == told or (isinstance(told, list) and o in told) else None for o in options]
         rows.append(cells)
+    return rows, at, merges
+
+
+VILLAGES = {"上塘村": 5, "下塘村": 3, "柳湾村": 6}
+
+
+def villages(truths: Sequence[Truth], style: str) -> tuple[Cells, dict[int, Truth], Merges]:
+    """A township's roster: the village in each row (`column`), at its first child (`once`), `merged`, or a line (`heading`)."""
+    waiting = iter(truths)
+    labels = ["姓名", "性别", "公民身份证号码", "父亲.姓名"]
+    own = [] if style == "heading" else ["村(社区)"]
+    rows: Cells = [["青禾镇农村留守儿童花名册"], ["序号", *own, *(PLAIN[label] for label in labels)]]
+    at, merges = {}, []
+    for block, (village, count) in enumerate(VILLAGES.items(), 1):
+        if style == "heading":
+            rows.append([f"{'一二三'[block - 1]}、青禾镇{village}({count}人)"])
+        for order, truth in enumerate(islice(waiting, count), 1):
+            truth.village = f"青禾镇{village}" if style == "heading" else village
+            truth.flags |= {"村居:village-from-above"} if style == "once" and order > 1 else set()
+            said = [village if style == "column" or order == 1 else None] if own else []
+            at[len(rows)] = truth
+            rows.append([order, *said, *(truth.says(label, PLAINLY) for label in labels)])
+        if style == "merged":
+            merges.append((len(rows) - count, 1, len(rows) - 1, 1))
+            rows.append(["小计", f"{count}人"])
     return rows, at, merges
 
 

@@ -26,6 +26,7 @@ from tests.registry.ledger.layouts import (
     relatives,
     roster,
     ticked,
+    villages,
 )
 from tests.registry.ledger.making import old_workbook
 from tests.registry.ledger.truth import PLAINLY, Notation, Truth, children, full_width, spoil, zoo
@@ -37,6 +38,7 @@ class Offices:
     def __init__(self) -> None:
         self.made: list[Told] = []
         self._rosters()
+        self._villages()
         self._several_rows()
         self._forms()
         self._files()
@@ -66,6 +68,11 @@ class Offices:
             "下塘村": roster(spoilt(27), OTHER_WORDS, Notation(day=zoo), top=[["下塘村留守儿童"]]),
         }
         self.made.append(on_sheets("每村一表", villages))
+
+    def _villages(self) -> None:
+        for style in ("column", "once", "merged", "heading"):
+            rows, at, merges = villages(children(14, 40), style)
+            self.made.append(on_sheets(f"村-{style}", {"Sheet1": (rows, at)}, merges))
 
     def _several_rows(self) -> None:
         for seed, own in enumerate(("blank", "merged", "again"), 8):
