@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import field as made_by
 from itertools import groupby, pairwise
 
+from services.registry.ledger.bands import banded
 from services.registry.ledger.boxes import Box, Lines, Place, lines_of
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import (
@@ -52,9 +53,9 @@ class _Page:
 
 def read_forms(sheet: Sheet) -> list[Body] | None:
     """The pages of a sheet as bodies, every other row as a part of a page; None where the sheet is no form."""
-    if not _starts(lines_of(sheet, sheet.rows[:REACH])):
+    if not _starts(banded(lines_of(sheet, sheet.rows[:REACH]))):
         return None
-    lines = lines_of(sheet, sheet.rows)
+    lines = banded(lines_of(sheet, sheet.rows))
     starts = _starts(lines)
     pages = [page for page in _pages(lines, starts) if page.lines]
     if max((len(page.lines) for page in pages), default=0) < FEWEST:
@@ -97,7 +98,7 @@ def _person_before(box: Box, line: Sequence[Box]) -> bool:
 
 
 def _pairs(line: Sequence[Box]) -> Iterator[tuple[Box, Box | None]]:
-    return zip(line, [*line[1:], None], strict=True)
+    return zip(line, [*line[1:], *[None] * bool(line)], strict=True)
 
 
 def _pages(lines: Lines, starts: list[Place]) -> Iterator[_Page]:

@@ -160,6 +160,11 @@ def is_label(text: str) -> bool:
     return both or any(form in group for form in forms for group in known)
 
 
+def persons_name(text: str) -> str | None:
+    """The person of whom the text speaks, where it is nothing but that."""
+    return persons().get(bare(text))
+
+
 def is_relation(label: str) -> bool:
     """Whether the last of a column's labels says that a relative is named there."""
     return bare(label.rsplit(" ", maxsplit=1)[-1]) in relations()

@@ -235,6 +235,26 @@ def own_page(truth: Truth) -> Cells:
     ]  # fmt: skip
 
 
+def bands(truth: Truth, write: Notation) -> Cells:
+    """A page of bands: labels in one line, their values in the line beneath."""
+    groups = [
+        ["姓名", "性别", "民族", "出生日期", "公民身份证号码"],
+        ["户籍所在地", "现居住地", "身体情况", "就学情况"],
+        ["父亲.姓名", "父亲.公民身份证号码", "父亲.当前务工地点", "父亲.联系电话"],
+        ["母亲.姓名", "母亲.当前务工地点", "母亲.联系电话"],
+        ["委托监护人.姓名", "委托监护人.与被监护人关系", "委托监护人.联系电话"],
+        ["监护类型", "家庭经济来源"],
+    ]  # fmt: skip
+    rows: Cells = [["青禾镇留守儿童信息卡"]]
+    for labels in groups:
+        person = labels[0].rpartition(".")[0]
+        rows.append(
+            [person + labels[0].rpartition(".")[2], *(label.rpartition(".")[2] for label in labels[1:])]
+        )
+        rows.append([truth.says(label, write) for label in labels])
+    return rows
+
+
 # --- Files
 @dataclass
 class Told:

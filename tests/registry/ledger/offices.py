@@ -15,6 +15,7 @@ from tests.registry.ledger.layouts import (
     Told,
     as_html,
     as_text,
+    bands,
     behind,
     boxes,
     brackets,
@@ -92,6 +93,12 @@ class Offices:
         self.made.append(_beside(children(2, 18)))
         single = {f"第{n}页": (page(t, PLAINLY)[0], {2: t}) for n, t in enumerate(children(5, 19))}
         self.made.append(on_sheets("登记表-每人一页", single))
+        cards: Cells = []
+        at = {}
+        for truth in children(6, 41):
+            at[len(cards) + 1] = truth
+            cards += [*bands(truth, Notation(tick=boxes)), []]
+        self.add("信息卡", (cards, at))
         whole: Cells = []
         at = {}
         for truth in children(5, 36):
