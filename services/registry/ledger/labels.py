@@ -170,6 +170,12 @@ def is_relation(label: str) -> bool:
     return bare(label.rsplit(" ", maxsplit=1)[-1]) in relations()
 
 
+def is_parents(label: str) -> bool:
+    """Whether a column's labels speak of the parents without saying which of them."""
+    words = [bare(word) for word in load("labels")["parents"]]
+    return any(bare(level).startswith(word) for level in label.split(" ") for word in words)
+
+
 def relative_field(label: str) -> str | None:
     """The field that a relative's column holds, by the last of its labels; None where no relative has such a field."""
     text = bare(label.rsplit(" ", maxsplit=1)[-1])

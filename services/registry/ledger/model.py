@@ -68,13 +68,17 @@ class Column:
 
 @dataclass(frozen=True)
 class SheetColumns:
-    """The header found on a sheet: its rows (from 1), what each column means, the merges inside it."""
+    """The header found on a sheet: its rows (from 1), what each column means, the merges inside it.
+
+    A sheet that `continues` another has no header of its own.
+    """
 
     sheet: str
     header_rows: tuple[int, ...]
     columns: tuple[Column, ...]
     merges: tuple[Merge, ...] = ()
     hidden: bool = False
+    continues: "SheetColumns | None" = None
 
 
 @dataclass(frozen=True)

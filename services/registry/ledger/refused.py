@@ -46,14 +46,15 @@ def refused_workbook(reading: LedgerReading, refused: Sequence[tuple[Row, list[s
 def _sheet(book: Any, reading: LedgerReading, name: str, refused: list[tuple[Row, list[str]]]) -> None:
     sheet = book.add_worksheet(name or None)
     formats = {kind: book.add_format({"num_format": shown}) for kind, shown in FORMATS.items()}
-    tables = [table for table in reading.columns if table.sheet == name]
-    above = [row for row in reading.rows if row.place.sheet == name and row.outcome == "ignored"]
+    tables = [table.continues or table for table in reading.columns if table.sheet == name]
+    headed = tables[0].sheet if tables else name  # where the header stands that this sheet goes on with
+    above = [row for row in reading.rows if row.place.sheet == headed and row.outcome == "ignored"]
     lines = [(row, [REASON] if _first_of(row, tables) else []) for row in above if row.reasons[0] in ABOVE]
     lines += [(row, [_told(reasons)]) for row, reasons in refused]
     lines += [(row, []) for row in _parts(reading, name, {row.place.row for row, _ in refused})]
-    lines.sort(key=lambda line: line[0].place.row)
+    lines.sort(key=lambda line: (line[0].place.sheet == name != headed, line[0].place.row))
     width = _reason_column(lines, tables)
-    moved = {row.place.row - 1: at for at, (row, _) in enumerate(lines)}
+    moved = {row.place.row - 1: at for at, (row, _) in enumerate(lines) if row.place.sheet == headed}
     for at, (row, note) in enumerate(lines):
         for column, cell in enumerate((*row.cells[:width], *[None] * (width - len(row.cells)), *note)):
             _write(sheet, at, column, cell, formats)

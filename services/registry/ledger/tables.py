@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
+from services.registry.ledger.continued import continues
 from services.registry.ledger.data import half_width, load
 from services.registry.ledger.header import Header, find_header, looks_like_header
 from services.registry.ledger.model import Cell, Choices, Column, Sheet, SheetRow
@@ -37,13 +38,21 @@ class Table:
     rows: tuple[int, ...]  # of the header, from 0
 
 
-def read_tables(sheet: Sheet, choices: Choices) -> tuple[list[Table], list[Body]]:
-    """The sheet's headers and all its rows in order; without any header every row is left unread."""
+def read_tables(sheet: Sheet, choices: Choices, before: Header | None) -> tuple[list[Table], list[Body]]:
+    """The sheet's headers and all its rows in order.
+
+    A sheet without any goes on with the header of the sheet `before`, if what it holds fits; else it is left unread.
+    """
     tables: list[Table] = []
     bodies: list[Body] = []
     header = find_header(sheet.rows, sheet.merges, 0, choices=choices)
     if header is None:
-        return [], [Body(row, (), "no-header-found") for row in sheet.rows]
+        if before is None or not continues(sheet, before.columns):
+            return [], [Body(row, (), "no-header-found") for row in sheet.rows]
+        above = _merged_above(sheet)
+        rows = [_body(row, before.columns, above.get(row.index)) for row in sheet.rows]
+        said = (b if b.ignored else replace(b, warnings=("columns-of-sheet-before",)) for b in rows)
+        return [Table(before, ())], list(_with_blanks(list(said)))
     bodies += [Body(row, (), "title-row") for row in sheet.rows[: header.first]]
     above = _merged_above(sheet)
     at = header.first

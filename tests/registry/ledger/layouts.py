@@ -157,6 +157,28 @@ def relatives(truths: Sequence[Truth], write: Notation, own: str) -> tuple[Cells
     return rows, at, merges
 
 
+def parents(truths: Sequence[Truth], *, numbers: bool) -> tuple[Cells, dict[int, Truth]]:
+    """A father's line and a mother's, and no word of which is which."""
+    labels = ["姓名", "性别", "公民身份证号码"]
+    theirs = [label for label in RELATIVE if numbers or label != "公民身份证号码"]
+    rows: Cells = [["序号", *labels, *(f"父母{label}" for label in theirs)]]
+    at = {}
+    for order, truth in enumerate(truths, 1):
+        at[len(rows)] = truth
+        for person in ("父亲", "母亲"):
+            own = (
+                [order, *(truth.says(label, PLAINLY) for label in labels)] if person == "父亲" else [None] * 4
+            )
+            rows.append([*own, *(truth.says(f"{person}.{label}", PLAINLY) for label in theirs)])
+        same = [truth.record[f"{p}.姓名"][0] == truth.record["姓名"][0] for p in ("父亲", "母亲")]
+        if not numbers and same == [True, False]:
+            truth.flags.add("parents-by-order")
+        elif not numbers:
+            truth.flags.add("member-unclear")
+            truth.record = {k: v for k, v in truth.record.items() if k[:3] not in ("父亲.", "母亲.")}
+    return rows, at
+
+
 # --- The form as printed
 def page(truth: Truth, write: Notation, *, colon: bool = False) -> tuple[Cells, Merges]:
     """One child's form, as annex 1 prints it; with `colon`, label and value share a cell."""

@@ -24,6 +24,7 @@ from tests.registry.ledger.layouts import (
     own_page,
     page,
     pages,
+    parents,
     relatives,
     roster,
     ticked,
@@ -75,12 +76,22 @@ class Offices:
             rows, at, merges = villages(children(14, 40), style)
             self.made.append(on_sheets(f"村-{style}", {"Sheet1": (rows, at)}, merges))
 
+        first, at = roster(spoilt(44), PLAIN, PLAINLY)
+        more, again = roster(children(14, 45), PLAIN, PLAINLY)
+        for truth in again.values():
+            truth.flags.add("columns-of-sheet-before")
+        goes_on = (more[1:], {row - 1: truth for row, truth in again.items()})
+        self.made.append(on_sheets("续表", {"上塘村": (first, at), "上塘村(续)": goes_on}))
+
     def _several_rows(self) -> None:
         for seed, own in enumerate(("blank", "merged", "again"), 8):
             rows, at, merges = relatives(children(14, seed), PLAINLY, own)
             self.add(f"一人一行-{own}", (rows, at), merges)
         rows, at, _ = relatives(children(14, 11), PLAINLY, "blank")
         self.made.append(as_text("一人一行", rows, at, "gb18030"))
+
+        self.add("父母各一行", parents(children(14, 42), numbers=True))
+        self.add("父母各一行-无号码", parents(children(30, 43), numbers=False))
 
     def _forms(self) -> None:
         for seed, tick in enumerate((None, boxes, brackets, behind), 12):

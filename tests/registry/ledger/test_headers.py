@@ -303,3 +303,27 @@ def test_a_line_that_names_a_village_or_ends_the_page_is_no_child(line: str, cod
 def test_a_child_whose_name_ends_like_a_village_is_a_child() -> None:
     (row,) = children(read(workbook({"a": [HEADER, [1, "王村", "男", "2010-03-05", CHILD]]})))
     assert row.outcome == "accepted"
+
+
+@pytest.mark.req("REG-06")
+def test_a_sheet_that_goes_on_without_a_header_is_read_and_doubted() -> None:
+    more = [
+        ["上塘村(续)"],
+        ["2", "李四", "女", "2010-03-05", number(order=124)],
+        ["3", "王五", "男", "2010-03-05", CHILD[:-1]],
+    ]
+    reading = read(workbook({"甲": [HEADER, CHILD_ROW], "乙": more, "丙": more[1:2]}))
+    assert [(row.outcome, row.warnings) for row in children(reading)] == [
+        ("accepted", ()), ("accepted", ("columns-of-sheet-before",)), ("refused", ("columns-of-sheet-before",)),
+        ("duplicate", ("columns-of-sheet-before",)),
+    ]  # fmt: skip
+    assert [table.header_rows for table in reading.columns] == [(1,), (), ()]
+
+
+def test_a_sheet_without_a_header_goes_on_with_nothing_that_does_not_fit() -> None:
+    other = [["李四", number(order=124), "女", "2010-03-05"], ["王五", number(order=126), "女", "2010-03-05"]]
+    reading = read(workbook({"甲": [HEADER, CHILD_ROW], "乙": other}))
+    assert [(row.outcome, row.reasons) for row in reading.rows[2:]] == [("refused", ("no-header-found",))] * 2
+    first = read(workbook({"甲": other, "乙": [HEADER, CHILD_ROW]}))
+    assert [(row.outcome, row.reasons) for row in first.rows[:2]] == [("refused", ("no-header-found",))] * 2
+    assert read(workbook({"甲": other})).refused == "no-header-found"
