@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.registry.ledger.labels import AND_PHONE, PIECES, kinds
+from services.registry.ledger.labels import PIECES, TOGETHER, kinds
 from services.registry.ledger.limits import TEXT_CHARS
 from services.registry.ledger.model import Cell, Column, Sheet
 from services.registry.ledger.tables import VILLAGE, Body
@@ -16,10 +16,10 @@ from services.registry.ledger.values.options import read_choice, read_choices, r
 from services.registry.ledger.values.phones import read_phone
 from services.registry.ledger.values.read import Read, Setting
 from services.registry.ledger.values.texts import plain, read_text
+from services.registry.ledger.values.together import NAME, PHONE, apart
 from services.registry.ledger.villages import in_cell
 
-NUMBER_BEHIND = re.compile(r"(\D*?)([\d+][\d\s-]{6,}\d)\D?")
-BETWEEN = " :,、/;()，；（）"
+PHONE_INSIDE = re.compile(r"\d{7}")
 GUARDIAN = "委托监护人"
 TOO_LONG = {
     "name": "name-unreadable",
@@ -66,9 +66,8 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
             draft.village = in_cell(cell) if isinstance(cell, str) else None
         elif column.option in PIECES:
             pieces.setdefault(column.field, {})[column.option] = cell
-        elif column.option == AND_PHONE:
-            for label, part in _name_and_phone(column.field, cell):
-                _take(draft, label, part, setting)
+        elif asked := _asked(column, cell):
+            _take_apart(draft, column.field, cell, asked, setting)
         elif column.option is not None:
             ticks.setdefault(column.field, []).append((column.option, read_tick(cell)))
         else:
@@ -80,15 +79,22 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
     return draft
 
 
-def _name_and_phone(label: str, cell: Cell) -> list[tuple[str, Cell]]:
-    """王桂花 13800000001 as a name and a telephone; without digits it is a name, without letters a telephone."""
-    phone_label = label.replace("姓名", "联系电话")
-    text = plain(cell)
-    found = NUMBER_BEHIND.fullmatch(text)
-    if found is None:
-        return [(label, cell)]
-    name, number = found[1].strip(BETWEEN), found[2].strip(BETWEEN)
-    return [(label, name or None), (phone_label, number or None)]
+def _asked(column: Column, cell: Cell) -> list[str]:
+    """The fields that a cell holds together: the label names them, or a telephone stands behind a relative's name."""
+    if column.option and TOGETHER in column.option:
+        return column.option.split(TOGETHER)
+    person, _, field = (column.field or "").partition(".")
+    with_phone = isinstance(cell, str) and field == NAME and PHONE_INSIDE.search(cell) is not None
+    return [NAME, PHONE] if with_phone and f"{person}.{PHONE}" in kinds() else []
+
+
+def _take_apart(draft: Draft, field: str, cell: Cell, asked: list[str], setting: Setting) -> None:
+    person = field.partition(".")[0]
+    found, left = apart(cell, asked)
+    for part, value in found.items():
+        _take(draft, f"{person}.{part}", value, setting)
+    if left:
+        draft.warnings.append(f"{field}:part-unclear")
 
 
 def _date_of(pieces: dict[str, Cell]) -> Cell:

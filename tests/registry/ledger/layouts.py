@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 
 from tests.registry.ledger.making import text_file, workbook
@@ -176,6 +176,25 @@ def parents(truths: Sequence[Truth], *, numbers: bool) -> tuple[Cells, dict[int,
         elif not numbers:
             truth.flags.add("member-unclear")
             truth.record = {k: v for k, v in truth.record.items() if k[:3] not in ("父亲.", "母亲.")}
+    return rows, at
+
+
+def together(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth]]:
+    """A person a cell: 父亲(姓名/电话/务工地), with line breaks, strokes or blanks between."""
+    ways = {
+        "父亲": ("姓名", "联系电话", "当前务工地点"), "母亲": ("姓名", "联系电话", "当前务工地点"),
+        "委托监护人": ("姓名", "联系电话", "与被监护人关系"),
+    }  # fmt: skip
+    labels = ["姓名", "性别", "公民身份证号码"]
+    rows: Cells = [[*labels, "父亲(姓名/电话/务工地)", "母亲姓名、电话、务工地点", "监护人姓名及电话及关系"]]
+    at = {}
+    for truth, between in zip(truths, cycle(("\n", "/", " ", ",")), strict=False):
+        at[len(rows)] = truth
+        people = [
+            between.join(told for label in asked if (told := truth.record.get(f"{person}.{label}")))
+            for person, asked in ways.items()
+        ]  # fmt: skip
+        rows.append([*(truth.says(label, PLAINLY) for label in labels), *people])
     return rows, at
 
 

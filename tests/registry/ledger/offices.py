@@ -28,6 +28,7 @@ from tests.registry.ledger.layouts import (
     relatives,
     roster,
     ticked,
+    together,
     villages,
 )
 from tests.registry.ledger.making import old_workbook
@@ -92,6 +93,8 @@ class Offices:
 
         self.add("父母各一行", parents(children(14, 42), numbers=True))
         self.add("父母各一行-无号码", parents(children(30, 43), numbers=False))
+
+        self.add("一格几项", together(children(14, 46)))
 
     def _forms(self) -> None:
         for seed, tick in enumerate((None, boxes, brackets, behind), 12):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.registry.ledger.labels import meaning_of
 from services.registry.ledger.values.dates import EPOCH_1900, EPOCH_1904, read_date
 from services.registry.ledger.values.ids import check_digit, facts_of, read_id
 from services.registry.ledger.values.names import read_name, read_relative
@@ -14,6 +15,7 @@ from services.registry.ledger.values.options import read_choice, read_choices, r
 from services.registry.ledger.values.phones import read_phone
 from services.registry.ledger.values.read import Read, Setting
 from services.registry.ledger.values.texts import read_text
+from services.registry.ledger.values.together import apart
 from shouwang.demo_ledger import _chinese
 from tests.registry.ledger.making import CHILD, number
 
@@ -254,3 +256,45 @@ def test_text_is_kept_as_written_and_its_oddities_are_named() -> None:
 
 def test_days_count_from_the_epochs_that_spreadsheets_use() -> None:
     assert timedelta(days=1462) == EPOCH_1904 - EPOCH_1900
+
+
+@pytest.mark.req("REG-06")
+@pytest.mark.parametrize(
+    ("cell", "asked", "found", "left"),
+    [
+        ("张大\n10000138000\n广东深圳", "姓名 联系电话 当前务工地点", "张大 10000138000 广东深圳", False),
+        ("姓名:张大 电话:10000138000", "姓名 联系电话", "张大 10000138000", False),
+        ("张　大 10000138000", "姓名 联系电话", "张　大 10000138000", False),
+        ("爷爷王大山10000138000", "姓名 联系电话 与被监护人关系", "王大山 10000138000 爷爷", False),
+        ("王大山(外祖父)", "姓名 与被监护人关系", "王大山 外祖父", False),
+        ("张大(已故)", "姓名 联系电话", "张大(已故) .", False),
+        ("—", "姓名 联系电话", "— .", False),
+        ("张大 广东 深圳 龙岗", "姓名 当前务工地点", ". .", True),
+        ("张大,广东,深圳", "姓名 当前务工地点", "张大 .", True),
+        ("张大,建筑工", "姓名 联系电话", "张大 .", True),
+    ],
+)
+def test_what_stands_together_is_taken_apart_or_left_out(
+    cell: str, asked: str, found: str, left: bool
+) -> None:
+    told = zip(asked.split(), found.replace("　", "\u3000").split(" "), strict=True)
+    assert apart(cell, asked.split()) == ({k: v.replace("\u3000", " ") for k, v in told if v != "."}, left)
+
+
+@pytest.mark.parametrize(
+    ("label", "fields"),
+    [
+        ("父亲(姓名/电话/务工地)", "姓名+联系电话+当前务工地点"),
+        ("监护人姓名及电话及关系", "姓名+联系电话+与被监护人关系"),
+        ("母亲姓名、联系方式", "姓名+联系电话"),
+        ("委托监护人姓名、与儿童关系及联系电话", "姓名+与被监护人关系+联系电话"),
+        ("父亲姓名电话", "姓名+联系电话"),
+        ("父亲联系电话(手机)", None),
+        ("父亲身份证号(18位)", None),
+        ("父亲", None),
+    ],
+)
+def test_a_label_may_ask_for_several_things(label: str, fields: str | None) -> None:
+    meaning = meaning_of((label,))
+    assert meaning is not None
+    assert meaning.option == fields

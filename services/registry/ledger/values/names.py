@@ -12,6 +12,7 @@ LATIN = re.compile(r"[A-Za-z]")
 STROKES = re.compile(r"[-－/／\\]+")
 DAMAGED = re.compile("[\ufffd?？□\ue000-\uf8ff]")
 ODD = re.compile(r"[\d,;:=+@#$%^&*<>|\"_~!，；：！、()（）\[\]【】{}]")
+NUMBER_IN_IT = re.compile(r"\d{5}")
 LONGEST = 50
 
 
@@ -26,7 +27,11 @@ def read_name(cell: Cell) -> Read:
     text = CONTROL.sub("", half_width(cell).replace("\u2028", " ")).strip().lstrip("'")
     text = BLANKS.sub(" " if LATIN.search(text) else "", text).strip()
     text = DOTS.sub("·", text).strip("·")
-    if not any(letter.isalpha() or DAMAGED.match(letter) for letter in text) or len(text) > LONGEST:
+    if (
+        NUMBER_IN_IT.search(text)
+        or not any(letter.isalpha() or DAMAGED.match(letter) for letter in text)
+        or len(text) > LONGEST
+    ):
         return Read(problem="name-unreadable")
     if DAMAGED.search(text):
         return Read(text, ("unreadable-character",))
