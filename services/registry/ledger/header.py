@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.registry.ledger.blocks import blocks_of
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import Meaning, is_label, levels_of, meaning_of
 from services.registry.ledger.model import Cell, Choices, Column, Merge, SheetRow
@@ -21,6 +22,8 @@ class Header:
     height: int
     columns: tuple[Column, ...]
     score: float
+    blocks: tuple[tuple[Column, ...], ...] = ()
+    """Of a roster in several blocks side by side: the columns of each."""
 
 
 def find_header(
@@ -40,7 +43,14 @@ def find_header(
             header = _read(block, merges, first, choices)
             if header and (best is None or header.score > best.score):
                 best = header
-    return best
+    return _in_blocks(best) if best else None
+
+
+def _in_blocks(header: Header) -> Header:
+    blocks = blocks_of(header.columns)
+    if len(blocks) < 2:
+        return header
+    return replace(header, columns=tuple(column for block in blocks for column in block), blocks=blocks)
 
 
 def looks_like_header(row: SheetRow) -> bool:

@@ -198,6 +198,11 @@ def relations() -> frozenset[str]:
     return frozenset(bare(label) for label in load("labels")["relations"])
 
 
+@cache
+def running_numbers() -> frozenset[str]:
+    return frozenset(bare(label) for label in load("labels")["running_numbers"])
+
+
 def is_silent(text: str) -> bool:
     """Whether the text names a section, or what no field of the form keeps."""
     sections, not_kept = silent_labels()

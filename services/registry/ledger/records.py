@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from services.registry.ledger.labels import PIECES, TOGETHER, kinds
@@ -83,9 +84,13 @@ def _asked(column: Column, cell: Cell) -> list[str]:
     """The fields that a cell holds together: the label names them, or a telephone stands behind a relative's name."""
     if column.option and TOGETHER in column.option:
         return column.option.split(TOGETHER)
-    person, _, field = (column.field or "").partition(".")
-    with_phone = isinstance(cell, str) and field == NAME and PHONE_INSIDE.search(cell) is not None
-    return [NAME, PHONE] if with_phone and f"{person}.{PHONE}" in kinds() else []
+    with_phone = column.field in _with_phone() and isinstance(cell, str) and PHONE_INSIDE.search(cell)
+    return [NAME, PHONE] if with_phone else []
+
+
+@cache
+def _with_phone() -> frozenset[str]:
+    return frozenset(label.replace(PHONE, NAME) for label in kinds() if label.endswith(PHONE))
 
 
 def _take_apart(draft: Draft, field: str, cell: Cell, asked: list[str], setting: Setting) -> None:

@@ -4,6 +4,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any
 
 import xlsxwriter
@@ -34,8 +35,10 @@ def refused_workbook(reading: LedgerReading, refused: Sequence[tuple[Row, list[s
     }
     with xlsxwriter.Workbook(buffer, options | {"date_1904": reading.date_1904}) as book:
         by_sheet: dict[str, list[tuple[Row, list[str]]]] = defaultdict(list)
-        for row, reasons in refused:
-            by_sheet[row.place.sheet].append((row, reasons))
+        for (sheet, _), same in groupby(refused, key=lambda told: (told[0].place.sheet, told[0].place.row)):
+            beside = list(same)  # children side by side go back as the one row that they are
+            reasons = dict.fromkeys(reason for _, each in beside for reason in each)
+            by_sheet[sheet].append((beside[0][0], [*reasons]))
         for name, rows in by_sheet.items():
             _sheet(book, reading, name, rows)
         if not by_sheet:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from services.registry.ledger.blocks import cells_of
 from services.registry.ledger.continued import continues
 from services.registry.ledger.data import half_width, load
 from services.registry.ledger.header import Header, find_header, looks_like_header
@@ -50,7 +51,7 @@ def read_tables(sheet: Sheet, choices: Choices, before: Header | None) -> tuple[
         if before is None or not continues(sheet, before.columns):
             return [], [Body(row, (), "no-header-found") for row in sheet.rows]
         above = _merged_above(sheet)
-        rows = [_body(row, before.columns, above.get(row.index)) for row in sheet.rows]
+        rows = [body for row in sheet.rows for body in _bodies(row, before, above.get(row.index))]
         said = (b if b.ignored else replace(b, warnings=("columns-of-sheet-before",)) for b in rows)
         return [Table(before, ())], list(_with_blanks(list(said)))
     bodies += [Body(row, (), "title-row") for row in sheet.rows[: header.first]]
@@ -59,7 +60,7 @@ def read_tables(sheet: Sheet, choices: Choices, before: Header | None) -> tuple[
     while at < len(sheet.rows):
         found = header if at == header.first else _header_at(sheet, at, choices)
         if found is None:
-            bodies.append(_body(sheet.rows[at], header.columns, above.get(sheet.rows[at].index)))
+            bodies += _bodies(sheet.rows[at], header, above.get(sheet.rows[at].index))
             at += 1
             continue
         block = sheet.rows[at : at + found.height]
@@ -97,6 +98,17 @@ def _with_blanks(bodies: list[Body]) -> Iterator[Body]:
             yield from (Body(SheetRow(index, ()), (), "blank-row") for index in gap)
         yield body
         last = body.row.index
+
+
+def _bodies(row: SheetRow, header: Header, above: dict[int, Cell] | None) -> list[Body]:
+    """The row's child; of blocks side by side, the children, and the row once if there is none."""
+    if not header.blocks:
+        return [_body(row, header.columns, above)]
+    bodies = [
+        replace(_body(SheetRow(row.index, cells), columns, above), own=row.cells)
+        for columns, cells in cells_of(row.cells, header.blocks)
+    ]
+    return [body for body in bodies if not body.ignored] or bodies[:1]
 
 
 def _body(row: SheetRow, columns: tuple[Column, ...], above: dict[int, Cell] | None) -> Body:

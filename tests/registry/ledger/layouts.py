@@ -32,6 +32,23 @@ OTHER_WORDS = {
     "委托监护人.姓名": "监护人姓名", "委托监护人.联系电话": "监护人电话", "委托监护人.与被监护人关系": "与儿童关系",
     "家庭经济来源": "经济来源",
 }  # fmt: skip
+SYSTEM = {
+    "姓名": "儿童姓名", "公民身份证号码": "儿童身份证件号码", "性别": "性别", "民族": "民族", "出生日期": "出生日期",
+    "户籍所在地": "户籍详细地址", "现居住地": "现居住地详细地址", "父亲.姓名": "父亲姓名",
+    "父亲.公民身份证号码": "父亲身份证件号码",
+    "父亲.当前务工地点": "父亲外出务工地", "父亲.联系电话": "父亲联系电话", "母亲.姓名": "母亲姓名",
+    "母亲.公民身份证号码": "母亲身份证件号码",
+    "委托监护人.姓名": "监护人姓名", "委托监护人.公民身份证号码": "监护人身份证件号码",
+    "委托监护人.与被监护人关系": "监护人与儿童关系",
+    "就学情况": "就学状态", "身体情况": "健康状况",
+}  # fmt: skip
+OLD_SCRIPT = {
+    "姓名": "姓名", "性别": "性別", "公民身份证号码": "身份證號碼", "户籍所在地": "戶籍所在地", "现居住地": "現居住地",
+    "身体情况": "健康狀況",
+    "就学情况": "就學情況", "父亲.姓名": "父親姓名", "父亲.联系电话": "父親聯繫電話", "母亲.姓名": "母親姓名",
+    "母亲.联系电话": "母親聯繫電話",
+    "委托监护人.姓名": "委託監護人姓名", "委托监护人.与被监护人关系": "與被監護人關係", "监护类型": "監護類型",
+}  # fmt: skip
 FEW = {
     "姓名": "姓名",
     "性别": "性别",
@@ -52,6 +69,23 @@ def roster(
     for order, truth in enumerate(truths, 1):
         at[len(rows)] = truth
         rows.append([order, *(truth.says(label, write) for label in labels)])
+    return rows, at
+
+
+def side_by_side(truths: Sequence[Truth], blocks: int) -> tuple[Cells, dict[int, list[Truth]]]:
+    """Blocks of the same labels side by side, to save paper; children run down the first, then the next."""
+    one = ["姓名", "性别", "公民身份证号码", "父亲.姓名"]
+    rows: Cells = [["序号", *(PLAIN[label] for label in one), None] * blocks]
+    height = -(-len(truths) // blocks)
+    at: dict[int, list[Truth]] = {}
+    for line in range(height):
+        here = truths[line::height]
+        at[len(rows)] = list(here)
+        told = [
+            [line + 1 + n * height, *(t.says(label, PLAINLY) for label in one), None]
+            for n, t in enumerate(here)
+        ]
+        rows.append([cell for cells in told for cell in cells])
     return rows, at
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from tests.registry.ledger.layouts import (
     FEW,
+    OLD_SCRIPT,
     OTHER_WORDS,
     PLAIN,
+    SYSTEM,
     Cells,
     Merge,
     Merges,
@@ -27,6 +29,7 @@ from tests.registry.ledger.layouts import (
     parents,
     relatives,
     roster,
+    side_by_side,
     ticked,
     together,
     villages,
@@ -66,6 +69,14 @@ class Offices:
         self.add("全角数字", (rows, at), merges)
         rows, at, merges = ticked(children(14, 7))
         self.add("打勾", (rows, at), merges)
+        self.add(
+            "系统导出", roster(coded(spoilt(47)), SYSTEM, Notation(day=lambda d: f"{d.isoformat()} 00:00:00"))
+        )
+        self.add("繁体", roster(old_script(children(14, 48)), OLD_SCRIPT, PLAINLY))
+        rows, many = side_by_side(children(13, 49), 2)
+        beside = on_sheets("左右两栏", {"上塘村": (rows, {})})
+        beside.truth = [("上塘村", row + 1, child) for row, here in many.items() for child in here]
+        self.made.append(beside)
         villages = {
             "上塘村": roster(spoilt(26), PLAIN, PLAINLY),
             "下塘村": roster(spoilt(27), OTHER_WORDS, Notation(day=zoo), top=[["下塘村留守儿童"]]),
@@ -148,6 +159,22 @@ class Offices:
 def spoilt(seed: int) -> list[Truth]:
     """Fourteen children, and what goes wrong in every office."""
     return spoil(children(14, seed), random.Random(seed))
+
+
+def coded(truths: list[Truth]) -> list[Truth]:
+    """Sex as the national systems code it."""
+    for truth in truths:
+        truth.cells["性别"] = {"男": "1", "女": "2"}[truth.record["性别"]]
+        truth.flags.add("性别:option-from-code")
+    return truths
+
+
+def old_script(truths: list[Truth]) -> list[Truth]:
+    """Options in traditional characters; names stay as they are written."""
+    for truth in truths:
+        truth.cells["就学情况"] = {"小学": "小學"}.get(truth.record["就学情况"], truth.record["就学情况"])
+        truth.record["姓名"] = truth.record["姓名"].replace("张", "張").replace("华", "華")
+    return truths
 
 
 def _beside(truths: list[Truth]) -> Told:

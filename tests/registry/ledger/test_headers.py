@@ -327,3 +327,10 @@ def test_a_sheet_without_a_header_goes_on_with_nothing_that_does_not_fit() -> No
     first = read(workbook({"甲": other, "乙": [HEADER, CHILD_ROW]}))
     assert [(row.outcome, row.reasons) for row in first.rows[:2]] == [("refused", ("no-header-found",))] * 2
     assert read(workbook({"甲": other})).refused == "no-header-found"
+
+
+def test_two_blocks_without_numbers_of_their_own_may_be_two_persons() -> None:
+    rows = [["姓名", "身份证号", "姓名", "身份证号"], ["张三", CHILD, "张大", FATHER]]
+    reading = read(workbook({"a": rows}))
+    assert [row.record for row in children(reading)] == [{"姓名": "张三", "公民身份证号码": CHILD}]
+    assert reading.rows[0].warnings == ("姓名:column-twice", "身份证号:column-twice")

@@ -1,7 +1,7 @@
 """Options, yes and no, ticks: what is printed on the form, or nothing."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from services.registry.ledger.data import BRACKETS, bare, half_width, load
 from services.registry.ledger.model import Cell
@@ -44,6 +44,7 @@ def read_tick(cell: Cell) -> Read:
     return Read(problem="yes-no-unreadable") if found is None else Read(found == "true")
 
 
+@lru_cache(maxsize=4096, typed=True)
 def read_yes_no(field: str, cell: Cell) -> Read:
     """A yes or no. A blank cell, a dash or a stroke is neither."""
     if cell is None or not plain(cell) or (is_nothing(cell) and cell not in ("无", "没有")):
@@ -57,6 +58,7 @@ def read_yes_no(field: str, cell: Cell) -> Read:
     return Read(problem="yes-no-unreadable") if found is None else Read(found == "true")
 
 
+@lru_cache(maxsize=4096, typed=True)
 def read_choice(field: str, cell: Cell) -> Read:
     """One of the printed options."""
     if is_nothing(cell):
@@ -67,7 +69,10 @@ def read_choice(field: str, cell: Cell) -> Read:
     if chosen is not None:
         return _single(field, chosen)
     found = option_of(field, plain(cell))
-    return Read(found) if found else Read(problem="option-unknown")
+    if found:
+        return Read(found)
+    coded = load("options")["codes"].get(field, {}).get(plain(cell))
+    return Read(coded, ("option-from-code",)) if coded else Read(problem="option-unknown")
 
 
 def _single(field: str, chosen: list[str]) -> Read:
