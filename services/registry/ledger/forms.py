@@ -19,7 +19,7 @@ from services.registry.ledger.labels import (
     persons,
     relative_field,
 )
-from services.registry.ledger.model import Cell, Column, Sheet, SheetRow
+from services.registry.ledger.model import Cell, Column, FileRefused, Sheet, SheetRow
 from services.registry.ledger.tables import Body
 from services.registry.ledger.values.options import TICKED, UNTICKED, option_of
 from services.registry.ledger.values.texts import plain
@@ -28,6 +28,10 @@ NAME = "姓名"
 REACH = 60  # rows before the first page
 FEWEST = 5  # labels with a place for their value beside them: less is no form
 IN_ONE_CELL = re.compile(r"^\s*([^:\uff1a]{1,24}?)\s*[:\uff1a]\s*(\S.*)$", re.DOTALL)
+SHORTEST = {
+    "公民身份证号码": 15,
+    "出生日期": 8,
+}  # characters of a whole value
 TICKABLE = ("yesno", "choice", "choices")
 PIECES = {"id": 2, "date": 5, "phone": 4}  # longest piece of a value that is written a box a digit
 
@@ -60,6 +64,8 @@ def read_forms(sheet: Sheet) -> list[Body] | None:
     pages = [page for page in _pages(lines, starts) if page.lines]
     if max((len(page.lines) for page in pages), default=0) < FEWEST:
         return None
+    if _in_columns(lines):
+        raise FileRefused("children-in-columns", sheet.name)
     bodies: dict[int, list[Body]] = {}
     rows = {row.index: row for row in sheet.rows}
     for page in pages:
@@ -69,6 +75,21 @@ def read_forms(sheet: Sheet) -> list[Body] | None:
         body for index, row in rows.items()
         for body in bodies.get(index) or [Body(row, (), "title-row" if index < first else "form-row")]
     ]  # fmt: skip
+
+
+def _in_columns(lines: Lines) -> bool:
+    """Whether a line holds several citizens' numbers, or days of birth, beside the one label in front of it."""
+    for line in lines.values():
+        meaning = meaning_of((line[0].text,)) if line and line[0].text else None
+        values = [plain(box.cell) for box in line[1:] if not is_label(box.text)]
+        field = meaning.field if meaning else None
+        if (
+            len(values) == len(line) - 1 > 1
+            and field in SHORTEST
+            and all(len(v) >= SHORTEST[field] for v in values)
+        ):
+            return True
+    return False
 
 
 def _starts(lines: Lines) -> list[Place]:

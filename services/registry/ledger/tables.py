@@ -8,7 +8,7 @@ from functools import cache
 from services.registry.ledger.blocks import cells_of
 from services.registry.ledger.continued import continues
 from services.registry.ledger.data import half_width, load
-from services.registry.ledger.header import Header, find_header, looks_like_header
+from services.registry.ledger.header import SURE, Header, find_header, looks_like_header
 from services.registry.ledger.model import Cell, Choices, Column, Sheet, SheetRow
 
 VILLAGE = "村居"
@@ -77,7 +77,7 @@ def _header_at(sheet: Sheet, at: int, choices: Choices) -> Header | None:
     if not any(looks_like_header(row) for row in sheet.rows[at : at + 2]):
         return None
     found = find_header(sheet.rows, sheet.merges, at, 1, choices)
-    return found if found and found.score >= 3 else None
+    return found if found and found.score >= SURE else None
 
 
 def _header_rows(

@@ -72,6 +72,27 @@ def roster(
     return rows, at
 
 
+def two_tables(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth]]:
+    """A table below another, each with columns of its own, footnotes and a stamp's line at the end."""
+    few = {label: PLAIN[label] for label in ("姓名", "性别", "公民身份证号码", "父亲.姓名")}
+    rows: Cells = []
+    at: dict[int, Truth] = {}
+    for title, labels, some in (
+        ("一、留守儿童", few, truths[::2]),
+        ("二、困境儿童", OTHER_WORDS, truths[1::2]),
+    ):
+        told, places = roster(some, labels, PLAINLY, top=[[title]])
+        at |= {row + len(rows): truth for row, truth in places.items()}
+        rows += told
+        for truth in some:
+            truth.record = {label: value for label, value in truth.record.items() if label in labels}
+    rows += [
+        ["注:1.红色为新增儿童。2.带*的已核实。"], [None, "备注:蓝色为转出"], ["合计", f"{len(truths)}人"], [],
+        ["填报日期:2016年7月31日"], ["上塘村村民委员会(盖章)", None, None, None, "2016年7月31日"],
+    ]  # fmt: skip
+    return rows, at
+
+
 def side_by_side(truths: Sequence[Truth], blocks: int) -> tuple[Cells, dict[int, list[Truth]]]:
     """Blocks of the same labels side by side, to save paper; children run down the first, then the next."""
     one = ["姓名", "性别", "公民身份证号码", "父亲.姓名"]

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 from tests.registry.ledger.layouts import (
@@ -32,6 +32,7 @@ from tests.registry.ledger.layouts import (
     side_by_side,
     ticked,
     together,
+    two_tables,
     villages,
 )
 from tests.registry.ledger.making import old_workbook
@@ -73,6 +74,7 @@ class Offices:
             "系统导出", roster(coded(spoilt(47)), SYSTEM, Notation(day=lambda d: f"{d.isoformat()} 00:00:00"))
         )
         self.add("繁体", roster(old_script(children(14, 48)), OLD_SCRIPT, PLAINLY))
+        self.add("两个表头", two_tables(marked(children(14, 50))))
         rows, many = side_by_side(children(13, 49), 2)
         beside = on_sheets("左右两栏", {"上塘村": (rows, {})})
         beside.truth = [("上塘村", row + 1, child) for row, here in many.items() for child in here]
@@ -166,6 +168,17 @@ def coded(truths: list[Truth]) -> list[Truth]:
     for truth in truths:
         truth.cells["性别"] = {"男": "1", "女": "2"}[truth.record["性别"]]
         truth.flags.add("性别:option-from-code")
+    return truths
+
+
+def marked(truths: list[Truth]) -> list[Truth]:
+    """Marks and remarks beside names and numbers."""
+    for truth, mark in zip(truths, cycle(("1.{}", "{}*", "{}(小名:狗蛋)", "※{}")), strict=False):
+        truth.cells["姓名"] = mark.format(truth.record["姓名"])
+        truth.flags.add("姓名:name-remark-dropped")
+    for truth in truths[::3]:
+        truth.cells["公民身份证号码"] = f"{truth.record['公民身份证号码']}(补办)"
+        truth.flags.add("公民身份证号码:id-remark-dropped")
     return truths
 
 

@@ -190,6 +190,10 @@ def test_a_telephone_is_restored_only_if_exact(cell: Any, expected: Read) -> Non
         ("Anna  Li", Read("Anna Li")),
         ("张?", Read("张?", ("unreadable-character",))),
         ("张三2", Read("张三2", ("name-odd",))),
+        ("12.张三", Read("张三", ("name-remark-dropped",))),
+        ("张三*", Read("张三", ("name-remark-dropped",))),
+        ("张三(双胞胎)", Read("张三", ("name-remark-dropped",))),
+        ("张三13800000001", Read(problem="name-unreadable")),
         ("12", Read(problem="name-unreadable")),
         (5, Read(problem="name-unreadable")),
     ],
@@ -298,3 +302,19 @@ def test_a_label_may_ask_for_several_things(label: str, fields: str | None) -> N
     meaning = meaning_of((label,))
     assert meaning is not None
     assert meaning.option == fields
+
+
+@pytest.mark.parametrize("cell", ["身份证号:{}", "{}(补办)", "{} (新)"])
+def test_a_remark_beside_a_number_is_dropped_and_said(cell: str) -> None:
+    assert read_id(cell.format(CHILD), adult=False) == Read(CHILD, ("id-remark-dropped",))
+
+
+@pytest.mark.parametrize("cell", ["{}(母亲)", "母亲:{}", "{}/{}", "{}(12)", "约{}"])
+def test_a_number_that_may_be_somebody_elses_is_not_taken(cell: str) -> None:
+    assert read_id(cell.replace("{}", CHILD), adult=False) == Read(problem="id-malformed")
+
+
+def test_sex_may_be_coded_and_is_then_doubted() -> None:
+    assert read_choice("性别", 1.0) == read_choice("性别", "1") == Read("男", ("option-from-code",))
+    assert read_choice("性别", "2") == Read("女", ("option-from-code",))
+    assert read_choice("性别", "0") == read_choice("身体情况", "1") == Read(problem="option-unknown")

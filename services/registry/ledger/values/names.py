@@ -8,6 +8,8 @@ from services.registry.ledger.values.read import EMPTY, Read
 from services.registry.ledger.values.texts import BLANKS, CONTROL, is_not_known, is_nothing, marks, plain
 
 DOTS = re.compile(r"\s*[·•・．‧∙⋅●。.]\s*")
+SERIAL = re.compile(r"^\d{1,3}[.、)](?=\D)")  # 1.张三
+FOOTNOTE = re.compile(r"^[*※△▲★☆#]+|[*※△▲★☆#]+$|[①-⑳]$")
 LATIN = re.compile(r"[A-Za-z]")
 STROKES = re.compile(r"[-－/／\\]+")
 DAMAGED = re.compile("[\ufffd?？□\ue000-\uf8ff]")
@@ -26,6 +28,10 @@ def read_name(cell: Cell) -> Read:
         return Read(problem="name-unreadable")
     text = CONTROL.sub("", half_width(cell).replace("\u2028", " ")).strip().lstrip("'")
     text = BLANKS.sub(" " if LATIN.search(text) else "", text).strip()
+    told = text
+    text = FOOTNOTE.sub("", SERIAL.sub("", text)) or text
+    text = BRACKETS.sub("", text).strip() or text
+    dropped = ("name-remark-dropped",) if text != told else ()
     text = DOTS.sub("·", text).strip("·")
     if (
         NUMBER_IN_IT.search(text)
@@ -34,8 +40,8 @@ def read_name(cell: Cell) -> Read:
     ):
         return Read(problem="name-unreadable")
     if DAMAGED.search(text):
-        return Read(text, ("unreadable-character",))
-    return Read(text, ("name-odd",) if ODD.search(text) or len(text) == 1 else ())
+        return Read(text, (*dropped, "unreadable-character"))
+    return Read(text, (*dropped, *(("name-odd",) if ODD.search(text) or len(text) == 1 else ())))
 
 
 def read_relative(cell: Cell) -> tuple[Read, bool]:
