@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import date
 from itertools import cycle, pairwise
 from typing import Any
 
@@ -75,6 +76,7 @@ class Offices:
         )
         self.add("繁体", roster(old_script(children(14, 48)), OLD_SCRIPT, PLAINLY))
         self.add("两个表头", two_tables(marked(children(14, 50))))
+        self.add("随手填写", roster(by_hand(children(20, 51)), PLAIN, PLAINLY))
         rows, many = side_by_side(children(13, 49), 2)
         beside = on_sheets("左右两栏", {"上塘村": (rows, {})})
         beside.truth = [("上塘村", row + 1, child) for row, here in many.items() for child in here]
@@ -179,6 +181,29 @@ def marked(truths: list[Truth]) -> list[Truth]:
     for truth in truths[::3]:
         truth.cells["公民身份证号码"] = f"{truth.record['公民身份证号码']}(补办)"
         truth.flags.add("公民身份证号码:id-remark-dropped")
+    return truths
+
+
+def by_hand(truths: list[Truth]) -> list[Truth]:
+    """What clerks write where there is no better place for it: a status for a name, a grade for a stage, a remark."""
+    grades = {"小学": "青禾小学三年级(2)班", "初中": "初二", "幼儿园": "青禾幼儿园大班"}
+    for at, truth in enumerate(truths):
+        record, born = truth.record, date.fromisoformat(truth.record["出生日期"])
+        truth.cells["出生日期"] = (
+            f"{born.year}.{born.month}.{born.day}日", f"{born:%Y%m%d}日", f"{born:%Y %m %d}", f"{born:%Y-%m-%d}(阳历)",
+        )[at % 4]  # fmt: skip
+        truth.cells["就学情况"] = grades[record["就学情况"]]
+        if record["就学情况"] != "初中":
+            truth.flags.add("就学情况:option-remark-dropped")
+        truth.cells["父亲.联系电话"] = f"{record['父亲.联系电话']}(微信同号)"
+        truth.flags.add("父亲.联系电话:phone-remark-dropped")
+        if at % 2:
+            truth.cells["母亲.姓名"] = ("离异", "外出务工", "同上", "改嫁")[at // 2 % 4]
+            truth.flags.add("母亲.姓名:name-is-remark")
+            del record["母亲.姓名"]
+        else:
+            truth.cells["父亲.姓名"] = f"{record['父亲.姓名']}已故"
+            record["父亲.已故"] = True
     return truths
 
 

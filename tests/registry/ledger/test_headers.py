@@ -334,3 +334,8 @@ def test_two_blocks_without_numbers_of_their_own_may_be_two_persons() -> None:
     reading = read(workbook({"a": rows}))
     assert [row.record for row in children(reading)] == [{"姓名": "张三", "公民身份证号码": CHILD}]
     assert reading.rows[0].warnings == ("姓名:column-twice", "身份证号:column-twice")
+
+
+def test_text_that_a_web_page_exports_as_a_formula_is_text() -> None:
+    rows = ",".join(HEADER) + "\n" + ",".join(f'="{cell}"' for cell in CHILD_ROW)
+    assert children(read(rows.encode(), "a.csv"))[0].outcome == "accepted"

@@ -140,6 +140,10 @@ def test_no_cell_breaks_a_reader_or_gives_both_a_value_and_a_problem(cell: str |
         ("2010.10", TEXT, Read("2010-10", ("date-partial",))),
         ("2010年", SHEET, Read("2010", ("date-partial",))),
         ("二〇一〇年三月", SHEET, Read("2010-03", ("date-partial",))),
+        ("2010 03 05", SHEET, Read("2010-03-05")),
+        ("20100305日", SHEET, Read("2010-03-05")),
+        ("2010.3.5(阳历)", SHEET, Read("2010-03-05")),
+        ("2010.3.5(农历)", SHEET, Read(problem="date-lunar")),
         ("2010.2.30", SHEET, Read(problem="date-impossible")),
         ("20101305", SHEET, Read(problem="date-impossible")),
         ("2010.13", SHEET, Read(problem="date-impossible")),
@@ -171,6 +175,9 @@ def test_a_doubtful_date_stays_doubtful(cell: Any, setting: Setting, expected: R
         ("99990000", Read("99990000", ("phone-without-area-code",))),
         ("10000138000/10000138001", Read("10000138000、10000138001", ("several-phones",))),
         ("1000013800", Read(problem="phone-unreadable")),
+        ("10000138000 10000138001", Read("10000138000、10000138001", ("several-phones",))),
+        ("10000138000(微信同号)", Read("10000138000", ("phone-remark-dropped",))),
+        ("10000138000(奶奶)", Read(problem="phone-unreadable")),
         ("无", Read()),
     ],
 )
@@ -192,6 +199,10 @@ def test_a_telephone_is_restored_only_if_exact(cell: Any, expected: Read) -> Non
         ("张三2", Read("张三2", ("name-odd",))),
         ("12.张三", Read("张三", ("name-remark-dropped",))),
         ("张三*", Read("张三", ("name-remark-dropped",))),
+        ("继父 张三", Read("张三", ("name-remark-dropped",))),
+        ("奶奶", Read(problem="name-is-remark")),
+        ("离异", Read(problem="name-is-remark")),
+        ("张三、李四", Read(problem="name-unreadable")),
         ("张三(双胞胎)", Read("张三", ("name-remark-dropped",))),
         ("张三13800000001", Read(problem="name-unreadable")),
         ("12", Read(problem="name-unreadable")),
@@ -208,6 +219,8 @@ def test_a_name_loses_its_blanks_and_nothing_else(cell: Any, expected: Read) -> 
         ("—", Read(), True),
         ("已故", Read(), True),
         ("李四（已故）", Read("李四"), True),
+        ("李四已故", Read("李四"), True),
+        ("已故（2010年）", Read(), True),
         ("-", Read(problem="deceased-mark-unclear"), False),
         ("/", Read(problem="deceased-mark-unclear"), False),
         ("", Read(), False),
@@ -318,3 +331,41 @@ def test_sex_may_be_coded_and_is_then_doubted() -> None:
     assert read_choice("性别", 1.0) == read_choice("性别", "1") == Read("男", ("option-from-code",))
     assert read_choice("性别", "2") == Read("女", ("option-from-code",))
     assert read_choice("性别", "0") == read_choice("身体情况", "1") == Read(problem="option-unknown")
+
+
+@pytest.mark.parametrize(
+    ("cell", "option"),
+    [
+        ("青禾小学三年级(2)班", "小学"),
+        ("五年级2班", "小学"),
+        ("小学(寄宿)", "小学"),
+        ("初二(3)班", "初中"),
+        ("青禾中学八年级", "初中"),
+        ("高一", "高中"),
+        ("青禾幼儿园", "幼儿园"),
+        ("未上小学", None),
+        ("小学毕业", None),
+        ("初三毕业", None),
+        ("初二辍学", None),
+        ("未上幼儿园", "未入园"),
+        ("中学", None),
+    ],
+)
+def test_a_school_or_a_grade_says_the_stage(cell: str, option: str | None) -> None:
+    assert read_choice("就学情况", cell).value == option
+
+
+def test_a_remark_behind_yes_or_an_option_is_dropped_and_said() -> None:
+    dropped = ("option-remark-dropped",)
+    assert read_yes_no("父母外出有无委托其他监护人", "有(奶奶)") == Read(value=True, warnings=dropped)
+    assert read_yes_no("是否登记户口", "是(否)").problem == "yes-no-unreadable"
+    assert (
+        read_choice("身体情况", "残疾(肢体二级)")
+        == read_choice("身体情况", "肢体残疾")
+        == Read("残疾", dropped)
+    )
+
+
+@pytest.mark.parametrize("cell", ["{0}-{1}-{2}", "{0}_{1}{2}", "{0} {1} {2}"])
+def test_a_number_in_pieces_is_whole(cell: str) -> None:
+    assert read_id(cell.format(CHILD[:6], CHILD[6:14], CHILD[14:]), adult=False) == Read(CHILD)

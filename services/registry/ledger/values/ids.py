@@ -21,6 +21,9 @@ REMARK = re.compile(
 )
 
 
+PIECES = re.compile(r"(?<=\d{6})[-_](?=\d{8})|(?<=\d{8})[-_](?=\d{3}[\dX]$)")
+
+
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
     """What a valid number says: day of birth, and sex by its 17th (of old ones the 15th) digit."""
@@ -59,6 +62,7 @@ def read_id(cell: Cell, *, adult: bool) -> Read:
     if isinstance(cell, int | float) and _rounded(cell):
         return Read(problem="id-digits-lost")
     text = BLANKS.sub("", plain(cell)).replace("'", "").upper()
+    text = PIECES.sub("", text) if PIECES.search(text) else text
     remark = REMARK.fullmatch(text)
     if remark:
         found = _checked(remark[1], adult=adult)

@@ -14,6 +14,8 @@ LATIN = re.compile(r"[A-Za-z]")
 STROKES = re.compile(r"[-－/／\\]+")
 DAMAGED = re.compile("[\ufffd?？□\ue000-\uf8ff]")
 ODD = re.compile(r"[\d,;:=+@#$%^&*<>|\"_~!，；：！、()（）\[\]【】{}]")
+SEVERAL = re.compile(r"[^\W\d]{2,4}(?:[、,;/][^\W\d]{2,4})+")
+KIN = re.compile(r"([^\s:：]{2,4})[\s:：]+(?=\S{2})")  # 继父 张大
 NUMBER_IN_IT = re.compile(r"\d{5}")
 LONGEST = 50
 
@@ -29,12 +31,17 @@ def read_name(cell: Cell) -> Read:
     text = CONTROL.sub("", half_width(cell).replace("\u2028", " ")).strip().lstrip("'")
     text = BLANKS.sub(" " if LATIN.search(text) else "", text).strip()
     told = text
+    if (kin := KIN.match(cell.strip())) and kin[1] in marks("kin") | marks("step_kin"):
+        text = text[len(kin[1]) :].lstrip(":")
     text = FOOTNOTE.sub("", SERIAL.sub("", text)) or text
     text = BRACKETS.sub("", text).strip() or text
     dropped = ("name-remark-dropped",) if text != told else ()
     text = DOTS.sub("·", text).strip("·")
+    if text in marks("no_names") | marks("kin"):
+        return Read(problem="name-is-remark")
     if (
         NUMBER_IN_IT.search(text)
+        or SEVERAL.fullmatch(text)
         or not any(letter.isalpha() or DAMAGED.match(letter) for letter in text)
         or len(text) > LONGEST
     ):
@@ -51,6 +58,11 @@ def read_relative(cell: Cell) -> tuple[Read, bool]:
         return EMPTY, True
     if STROKES.fullmatch(text):
         return Read(problem="deceased-mark-unclear"), False
+    if BRACKETS.sub("", text).strip() in marks("deceased_words"):
+        return EMPTY, True
+    gone = max((word for word in marks("deceased_words") if text.endswith(word)), key=len, default="")
+    if len(gone) > 1 and len(text) >= len(gone) + 2:
+        return read_name(text.removesuffix(gone)), True
     remark = BRACKETS.search(text)
     if remark and remark[0][1:-1].strip() in marks("deceased_words"):
         return read_name(BRACKETS.sub("", text)), True

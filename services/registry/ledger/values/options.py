@@ -54,7 +54,16 @@ def read_yes_no(field: str, cell: Cell) -> Read:
     chosen = _boxes(plain(cell))
     if chosen is not None and len(chosen) != 1:
         return Read(problem="several-options") if chosen else EMPTY
-    found = option_of(field, chosen[0] if chosen else plain(cell))
+    text = chosen[0] if chosen else plain(cell)
+    found = option_of(field, text)
+    remark = BRACKETS.search(text)
+    if found is None and remark and option_of(field, remark[0][1:-1]) is None:
+        found = option_of(field, BRACKETS.sub("", text))
+        return (
+            Read(problem="yes-no-unreadable")
+            if found is None
+            else Read(found == "true", ("option-remark-dropped",))
+        )
     return Read(problem="yes-no-unreadable") if found is None else Read(found == "true")
 
 
@@ -72,7 +81,20 @@ def read_choice(field: str, cell: Cell) -> Read:
     if found:
         return Read(found)
     coded = load("options")["codes"].get(field, {}).get(plain(cell))
-    return Read(coded, ("option-from-code",)) if coded else Read(problem="option-unknown")
+    if coded:
+        return Read(coded, ("option-from-code",))
+    alike = option_of(field, BRACKETS.sub("", plain(cell))) or _pattern_of(field, plain(cell))
+    return Read(alike, ("option-remark-dropped",)) if alike else Read(problem="option-unknown")
+
+
+@cache
+def _patterns(field: str) -> list[tuple[re.Pattern[str], str]]:
+    found = load("options")["patterns"].get(field, {})
+    return [(re.compile(pattern), str(option)) for option, pattern in found.items()]
+
+
+def _pattern_of(field: str, text: str) -> str | None:
+    return next((option for pattern, option in _patterns(field) if pattern.fullmatch(bare(text))), None)
 
 
 def _single(field: str, chosen: list[str]) -> Read:
