@@ -13,6 +13,7 @@ from services.registry.ledger.data import bare
 from services.registry.ledger.labels import (
     is_label,
     is_relation,
+    is_section,
     is_silent,
     kinds,
     meaning_of,
@@ -109,7 +110,7 @@ def _is_name(box: Box, after: Box | None, line: Sequence[Box]) -> bool:
 
 def _heads_columns(line: Sequence[Box]) -> bool:
     """Labels beside labels, with no place between them, head the columns of a roster."""
-    labels = [box for box in line if is_label(box.text) and not is_silent(box.text)]
+    labels = [box for box in line if is_label(box.text) and not is_section(box.text)]
     beside = sum(one.right + 1 == other.left for one, other in pairwise(labels))
     return bool(labels) and beside * 2 >= len(labels)
 

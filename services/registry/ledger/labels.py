@@ -10,6 +10,7 @@ from services.registry.ledger.values.options import option_of
 
 PIECES = ("年", "月", "日")
 TOGETHER = "+"  # between the fields that one column holds
+TOLD_BY_SHAPE = {"联系电话", "公民身份证号码", "与被监护人关系"}
 BETWEEN = re.compile(r"以及|及其|[/、,;()\s+&及]+|(?<=[名话号码])[和与]")
 
 
@@ -84,6 +85,8 @@ def several_fields(label: str, person: str | None) -> tuple[str, str] | None:
             return None
         fields += ["姓名", "联系电话"] if text in glued else [person_labels()[person, text]] if text else []
     fields = list(dict.fromkeys(fields))
+    if len(words) > 1 and bare(words[0]) in persons() and {*fields} <= TOLD_BY_SHAPE:
+        fields.insert(0, "姓名")  # 监护人(关系)
     return (person, TOGETHER.join(fields)) if person and len(fields) > 1 and "姓名" in fields else None
 
 
@@ -201,6 +204,10 @@ def relations() -> frozenset[str]:
 @cache
 def running_numbers() -> frozenset[str]:
     return frozenset(bare(label) for label in load("labels")["running_numbers"])
+
+
+def is_section(text: str) -> bool:
+    return bool({bare(text), without_brackets(text)} & silent_labels()[0])
 
 
 def is_silent(text: str) -> bool:

@@ -16,6 +16,7 @@ OWN = ("姓名", "公民身份证号码", "出生日期", "性别")  # never tak
 DIGITS = re.compile(r"\D")
 COUNTED = re.compile(r"[甲乙丙丁戊]|[(（]?\d{1,3}(?:\.0)?[)）]?")
 MERGED_CELLS = 2_000_000  # of one sheet: more is no ledger
+ASKED = re.compile(r"[(（]?(?:必填项?|选填项?|非必填|可不填|下拉选择|文本|日期|数字|.{0,8}格式)[)）]?")
 BLANK_RUN = 50  # a longer gap is the end of the page, not a gap in the list
 
 
@@ -158,6 +159,8 @@ def ignored(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> str | None:
                 return code
     if len(texts) >= 3 and all(COUNTED.fullmatch(text) for text in texts):
         return "column-numbers"
+    if len(texts) >= 3 and all(ASKED.fullmatch(text) for text in texts):
+        return "note-row"
     if not read:
         return "blank-row" if all(text.isdigit() for text in texts) else "note-row"
     if len(texts) == 1 and not read & {"姓名", "公民身份证号码"}:

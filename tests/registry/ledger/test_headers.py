@@ -339,3 +339,22 @@ def test_two_blocks_without_numbers_of_their_own_may_be_two_persons() -> None:
 def test_text_that_a_web_page_exports_as_a_formula_is_text() -> None:
     rows = ",".join(HEADER) + "\n" + ",".join(f'="{cell}"' for cell in CHILD_ROW)
     assert children(read(rows.encode(), "a.csv"))[0].outcome == "accepted"
+
+
+def test_a_row_that_says_what_must_be_filled_in_is_no_child() -> None:
+    asked = ["选填", "必填", "必填", "选填", "必填"]
+    reading = read(workbook({"a": [HEADER, asked, CHILD_ROW]}))
+    assert [row.reasons for row in reading.rows] == [("header-row",), ("note-row",), ()]
+
+
+def test_a_pages_table_of_relatives_is_read_with_columns_that_no_field_keeps() -> None:
+    rows = [
+        ["姓名", "张三", "性别", "男", "身份证号", CHILD], ["家庭成员", "称谓", "姓名", "年龄", "联系电话"],
+        [None, "父亲", "张大", 40, "13900000001"], [None, "母亲", "李四", 38, "13900000002"],
+        ["监护人", "王桂花", "与儿童关系", "奶奶"],
+    ]  # fmt: skip
+    (row,) = children(read(workbook({"a": rows})))
+    assert row.record == {
+        "姓名": "张三", "性别": "男", "公民身份证号码": CHILD, "父亲.姓名": "张大", "父亲.联系电话": "13900000001",
+        "母亲.姓名": "李四", "母亲.联系电话": "13900000002", "委托监护人.姓名": "王桂花", "委托监护人.与被监护人关系": "奶奶",
+    }  # fmt: skip
