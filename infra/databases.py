@@ -29,7 +29,7 @@ grant insert, update on duty to {app};
 grant update on feed_head to {app};
 """
 _IMPORTS = """
-grant insert, update on column_choice to {app};
+grant insert, update on column_choice, import to {app};
 """
 _PROJECTS = """
 revoke all on all tables in schema public from {app}, agency_projector;

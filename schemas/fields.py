@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from operator import mul
 from typing import Annotated
 from uuid import UUID
 
@@ -42,7 +43,7 @@ _JOINERS = "\u200c\u200d\u180e"
 
 def _plain(text: str) -> str:
     """Refuse control characters; names keep their rare characters (GB 18030), length counts characters."""
-    if any(unicodedata.category(c) in _UNSEEN and c not in _JOINERS for c in text):
+    if not text.isprintable() and any(unicodedata.category(c) in _UNSEEN and c not in _JOINERS for c in text):
         message = "含有控制字符或不可见字符,请删去后重填 · holds control or invisible characters: remove them"
         raise ValueError(message)
     return text
@@ -89,14 +90,15 @@ def _partial(value: str) -> str:
 
 PartialDate = Annotated[str, AfterValidator(_partial)]
 
+_ID_NUMBER = re.compile(r"[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def id_number_holds(number: str) -> bool:
     """Tell whether an 18-character resident ID number has its checksum right (GB 11643-1999)."""
-    if not re.fullmatch(r"[0-9]{17}[0-9X]", number):
+    if not _ID_NUMBER.fullmatch(number):
         return False
-    total = sum(int(digit) * weight for digit, weight in zip(number, _WEIGHTS, strict=False))
+    total = sum(map(mul, map(int, number[:17]), _WEIGHTS))
     return "10X98765432"[total % 11] == number[17]
 
 

@@ -270,6 +270,35 @@ class LedgerEntryUpdated(LedgerFacts, Event):
     ] = None
 
 
+class Closing(StrEnum):
+    """Why a ledger entry was closed."""
+
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class LedgerEntryClosed(Event):
+    """A ledger entry was closed; entered in error, what it said counts no more. The file stays. [REG-04 REG-06]"""
+
+    type: ClassVar[str] = "registry.ledger-entry-closed.v1"
+    title: ClassVar[tuple[str, str]] = ("台账注销", "Ledger entry closed")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-04", "REG-06")
+
+    child: ChildId
+    region: Region
+    reason: Annotated[Closing, DataClass.OPEN, Field(description="注销原因 · Why it was closed")]
+
+
+class LedgerEntryReopened(Event):
+    """A closed ledger entry is in use again: the same file, never a second one. [REG-04 REG-06]"""
+
+    type: ClassVar[str] = "registry.ledger-entry-reopened.v1"
+    title: ClassVar[tuple[str, str]] = ("台账恢复", "Ledger entry reopened")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-04", "REG-06")
+
+    child: ChildId
+    region: Region
+
+
 class Finding(BaseModel):
     """One condition of a rule, and whether it holds: true, false, or unknown (absent)."""
 

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -169,6 +170,27 @@ def import_files(
         )
     )
     if not whole:
+        raise typer.Exit(5)
+
+
+@app.command("undo-import")
+def undo_import(
+    made: Annotated[
+        UUID | None,
+        typer.Argument(help="导入编号,不填则列出 · Id of the import; left out: list them", metavar="ID"),
+    ] = None,
+    *,
+    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    as_json: AsJson = False,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """撤销一次导入:更新的更正回原值,新登记的注销,均留痕 · Take an import back: updates corrected, new files closed."""
+    from shouwang.importing import undo
+
+    if not _guarded(
+        lambda: _with_platform(data, url, lambda platform: undo(platform, as_post, made, as_json=as_json))
+    ):
         raise typer.Exit(5)
 
 

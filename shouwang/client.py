@@ -1,6 +1,7 @@
 """A person at the API: signs in, issues commands, asks, and waits until everybody has heard."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -139,6 +140,11 @@ class Person:
     async def post(self, path: str, told: Any) -> Any:
         """Ask with what must not stand in a URL: `post("agency/candidates", {…})`."""
         return (await self._platform.request("POST", f"/{path}", json=told, headers=self.headers)).json()
+
+    async def post_lines(self, path: str) -> list[dict[str, Any]]:
+        """Have something done that is told line by line: `post_lines("registry/imports/…/undo")`."""
+        answer = await self._platform.request("POST", f"/{path}", headers=self.headers)
+        return [json.loads(line) for line in answer.content.splitlines()]
 
     async def send_file(self, path: str, content: bytes, **params: Any) -> httpx2.Response:
         """Send a file."""

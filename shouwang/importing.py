@@ -14,7 +14,10 @@ from services.registry.ledger.codes import code_of, explain, get_codes
 from shouwang.client import Person, Platform, Told
 
 _MOST_BYTES = 50 * 1024 * 1024
+_LOOKS = 30
+"""Each waits up to ten seconds."""
 _MARKS = {"accepted": "✓", "refused": "✗", "duplicate": "=", "ignored": "·"}
+_UNDONE = {"withdrawn": "✓", "unchanged": "=", "refused": "✗"}
 
 
 async def import_all(
@@ -50,7 +53,47 @@ async def import_all(
             )
             target = refused if len(files) == 1 else refused.with_name(f"{refused.stem}-{file.stem}.xlsx")
             target.write_bytes(book.content)
+        if lines[-1].get("token"):
+            await _seen(clerk, lines[-1]["token"])
     return whole
+
+
+async def _seen(clerk: Person, token: str) -> None:
+    """Wait until the office's ledger shows what was imported: who exports next expects to find it."""
+    for _ in range(_LOOKS):
+        try:
+            await clerk.ask("agency/worklist", at_least=token)
+        except Told as told:
+            if told.body.get("code") != "not-yet":
+                raise
+        else:
+            return
+    typer.echo(
+        "已全部登记;台账视图仍在更新,稍后可查可导出 · All entered; the ledger's view still catches up",
+        err=True,
+    )
+
+
+async def undo(platform: Platform, post: str, made: UUID | None, *, as_json: bool) -> bool:
+    """Take an import back, or list the office's imports where none is named; returns whether all could be taken back."""
+    clerk = await platform.sign_in(await post_of(platform, post))
+    if made is None:
+        for each in await clerk.ask("registry/imports"):
+            typer.echo(msgspec.json.encode(each).decode() if as_json else _on_record(each))
+        return True
+    *children, last = await clerk.post_lines(f"registry/imports/{made}/undo")
+    for line in children:
+        told = f"{_UNDONE[line['outcome']]} {line['child']}  {line.get('zh', '')} {line.get('en', '')}"
+        typer.echo(msgspec.json.encode(line).decode() if as_json else told.rstrip())
+    counted = ", ".join(f"{k} {v}" for k, v in last["counts"].items())
+    typer.echo(msgspec.json.encode(last).decode() if as_json else f"{last['import']}: {counted or 0}")
+    return "refused" not in last["counts"]
+
+
+def _on_record(made: dict[str, Any]) -> str:
+    counts = ", ".join(f"{k} {v}" for k, v in (made["counts"] or {}).items()) or "未完成 cut off"
+    undone = f"  已撤销 undone {made['undone_at']}" if made["undone_at"] else ""
+    return f"{made['id']}  {made['made_at']}  {counts}{undone}"
 
 
 async def _preview(clerk: Person, file: Path, wanted: dict[str, Any], *, as_json: bool) -> bool:
@@ -112,7 +155,8 @@ def _plain(line: dict[str, Any]) -> str:
     if "row" not in line:
         counts = ", ".join(f"{k} {v}" for k, v in line.get("counts", {}).items())
         why = "; ".join(_said(r) for r in line["reasons"])
-        return f"{line['file']}: {counts or why}"
+        made = f"  导入编号 import {line['import']}" if line.get("import") else ""
+        return f"{line['file']}: {counts or why}{made}"
     told = [_said(c) for c in (*line["reasons"], *line["warnings"])]
     return f"{_MARKS[line['outcome']]} {line['sheet']} {line['row']:>4}  {'; '.join(told)}"
 

@@ -20,7 +20,8 @@ from services.kernel.web import Purpose, Who
 AtLeast = Annotated[
     str | None,
     Query(
-        description="命令答复中的 token,等待本视图到达该处 · Token of a command's answer: wait until this view has it"
+        description="命令或导入答复中的 token,等待本视图到达该处 · Token of an answer: wait until this view has it",
+        max_length=1000,
     ),
 ]
 

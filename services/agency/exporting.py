@@ -11,10 +11,17 @@ from services.agency.reading import Reading
 from services.agency.sheets import forms, roster, summary
 from services.agency.summary import broken_checks, count
 from services.kernel.auth import Principal
+from services.kernel.errors import Refusal
 from services.kernel.reference import Reference
 
 _AT_ONCE = 500
 _LEFT_BEHIND = "LEFT_BEHIND"
+
+
+class ChecksBroken(Refusal):
+    """汇总表交叉核对不符,未导出,请报系统管理员。 · The summary contradicts itself and was not handed out: tell the operator."""
+
+    status = 500
 
 
 class Kind(StrEnum):
@@ -66,7 +73,8 @@ class Exporting:
                 return forms(who.body.name, closing, by_name)
             case Kind.SUMMARY:
                 annex = count((record for each in by_name.values() for record in each), closing)
-                assert not broken_checks(annex)  # noqa: S101 - a summary that contradicts itself is never handed out
+                if broken := broken_checks(annex):
+                    raise ChecksBroken(checks=broken)
                 return summary(who.body.name, annex)
 
     def _village(self, region: str | None) -> str:

@@ -25,6 +25,8 @@ from schemas.registry import (
     ChildTransferProposed,
     GuardianChanged,
     GuardianshipDelegated,
+    LedgerEntryClosed,
+    LedgerEntryReopened,
     LedgerEntryUpdated,
     SubjectErased,
 )
@@ -85,11 +87,12 @@ class Row:
         }  # fmt: skip
 
 
+_OPENS = {ChildRegistered.type, LedgerEntryReopened.type}
 _FACTS = {ChildRegistered.type, LedgerEntryUpdated.type, ChildCategoryAssigned.type}
 _NAMED = {ReportFiled.type, PoliceNoticeSent.type, ChildTransferProposed.type}
 _FILE_EVENTS = {
-    ChildRegistered.type, LedgerEntryUpdated.type, ChildCategoryAssigned.type, GuardianshipDelegated.type,
-    GuardianChanged.type,
+    ChildRegistered.type, LedgerEntryUpdated.type, LedgerEntryClosed.type, LedgerEntryReopened.type,
+    ChildCategoryAssigned.type, GuardianshipDelegated.type, GuardianChanged.type,
 }  # fmt: skip
 _OWED = {DutyOpened.type, DutyReassigned.type, DutyDelayed.type, DutyMissed.type, DutyMissRescinded.type}
 _KEPT = {Role.AUTHOR, Role.PARTY, Role.CORRECTED}
@@ -118,6 +121,7 @@ def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list
     right = _right_values(ordered)
     seen: set[UUID] = set()
     blocks: dict[tuple[str, str, str, str], BlockRef] = {}
+    facts: set[tuple[str, str, str, str]] = set()
     for entry in ordered:
         envelope = decode(entry.envelope)
         row.since = row.since or envelope.time
@@ -125,12 +129,19 @@ def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list
             # The same event may have come under two roles, each with other blocks: all of them, once.
             for ref in refs(envelope, entry.blocks, lambda b: b.role == "child"):
                 for each in (ref, *right.get((ref.event, ref.subject, ref.data_class), ())):
-                    blocks[each.event, each.subject, each.data_class, each.role] = each
+                    place = each.event, each.subject, each.data_class, each.role
+                    blocks[place] = each
+                    if envelope.type in _FACTS:
+                        facts.add(place)
         if entry.event not in seen:
             seen.add(entry.event)
             _apply(row, agency, envelope)
         # What it entered itself is not on its ledger once the child is another's.
-        row.on_file = row.on_file or (envelope.type == ChildRegistered.type and entry.role not in _KEPT)
+        row.on_file = row.on_file or (envelope.type in _OPENS and entry.role not in _KEPT)
+        if envelope.type == LedgerEntryClosed.type:
+            # Entered in error: what the ledger said of the child counts no more.
+            row.on_file = False
+            blocks = {place: ref for place, ref in blocks.items() if place not in facts}
     row.blocks = [b for b in blocks.values() if b.subject not in row.erased]
     return row, ordered
 

@@ -71,9 +71,9 @@ class Projector:
         for blocks in wanted:
             told = [(b, next(opened)) for b in blocks]
             fields = [fields_in(b, f) for b, f in told if not isinstance(f, Erased)]
-            names = [f["name"] for f in fields if "name" in f]
-            numbers = [f["id_number"] for f in fields if "id_number" in f]
-            births = [f["birth_date"] for f in fields if "birth_date" in f]
+            names, numbers, births = (
+                [f[name] for f in fields if f.get(name)] for name in ("name", "id_number", "birth_date")
+            )
             found.append(all_tokens(self._tokens, names, numbers, births))
         return found
 

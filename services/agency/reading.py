@@ -132,7 +132,8 @@ class Reading:
                     fields[f"erased.{block.data_class}"] = True
                 else:
                     fields |= fields_in(ref, block.fields)
-            found.append((fields, classes))
+            known = {name: value for name, value in fields.items() if value is not None}
+            found.append((known, classes))
         return found
 
     async def record(
@@ -159,20 +160,23 @@ class Reading:
         )
 
     async def wait_for(self, token: str | None) -> None:
-        """Wait until the version that answers has what a command's answer named. Raises NotYet after ten seconds."""
+        """Wait until the version that answers has what answers named, several places joined by commas.
+
+        Raises NotYet after ten seconds.
+        """
         if token is None:
             return
         try:
-            source, partition, seq = token.split(".")
-            place, wanted = int(partition), int(seq)
+            places = [(s, int(p), int(seq)) for s, p, seq in (each.split(".") for each in token.split(","))]
         except ValueError as error:
             raise NotYet from error
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
-                while (feed := await self._feed.reached(source, place, wanted)) is None:
-                    await asyncio.sleep(_LOOK_SECONDS)
-                while await self._place(place) < feed:
-                    await asyncio.sleep(_LOOK_SECONDS)
+                for source, partition, wanted in places:
+                    while (feed := await self._feed.reached(source, partition, wanted)) is None:
+                        await asyncio.sleep(_LOOK_SECONDS)
+                    while await self._place(partition) < feed:
+                        await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError as error:
             raise NotYet from error
 

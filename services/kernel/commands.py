@@ -14,7 +14,7 @@ from services.kernel.auth import Principal
 from services.kernel.authority import authority_table, check
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import AlreadyOnFile, KeyReused, NotAllowed, NotFound, Refusal, StaleVersion
-from services.kernel.recording import INTAKE, Circumstances, Planned, Recorder
+from services.kernel.recording import INTAKE, Circumstances, Keys, Planned, Recorder
 from services.kernel.reference import Reference
 from services.kernel.store import REFERENCE_PARTITION, Append, EventStore, Outcome, Stored, partition_of
 from services.kernel.telemetry import metrics
@@ -49,6 +49,8 @@ class Asked:
     who: Principal
     key: bytes | None = None
     body: bytes = b""
+    correlation: UUID | None = None
+    """What it belongs to, with others; a new id where it stands alone."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class Commands:
     async def _handle(self, asked: Asked) -> Answer:
         for _ in range(_TRIES):
             try:
-                answer = await self._append(await self.plan(asked))
+                plan = await self.plan(asked)
+                answer = await self._append(plan, await self._recorder.keys(plan.planned))
             except Refusal:
                 # What is refused now may be the repeat of what was done: then the first answer holds.
                 if (first := await self._first_answer(asked)) is not None:
@@ -132,22 +135,22 @@ class Commands:
                 plans.append(await self._plan(asked, parts, stored))
             except Refusal as refusal:
                 plans.append(refusal)
-        await self._recorder.prepare(p for plan in plans if isinstance(plan, Plan) for p in plan.planned)
-        return await asyncio.gather(*(self._carry_out(plan) for plan in plans))
+        keys = await self._recorder.keys(p for plan in plans if isinstance(plan, Plan) for p in plan.planned)
+        return await asyncio.gather(*(self._carry_out(plan, keys) for plan in plans))
 
-    async def _carry_out(self, plan: "Plan | Refusal") -> Answer | Refusal:
+    async def _carry_out(self, plan: "Plan | Refusal", keys: Keys) -> Answer | Refusal:
         try:
             if isinstance(plan, Refusal):
                 return plan
-            return await self._append(plan) or await self.handle(plan.asked)
+            return await self._append(plan, keys) or await self.handle(plan.asked)
         except Refusal as refusal:
             return refusal
 
-    async def _append(self, plan: "Plan") -> Answer | None:
+    async def _append(self, plan: "Plan", keys: Keys) -> Answer | None:
         """Append a plan; None where somebody was faster and it must be decided anew."""
         if not plan.planned and plan.asked.key is None:
             return Answer([], None, None)
-        events = await self._recorder.record(plan.planned, plan.told)
+        events = self._recorder.seal(plan.planned, plan.told, keys)
         told = self.told(plan.planned)
         outcome = await self._store.append(
             Append(events, plan.asked.key, plan.asked.body, msgspec.json.encode(told), plan.claims)
@@ -213,7 +216,7 @@ class Commands:
             on_behalf_of=None if hidden else str(asked.who.body.id),
             purpose="report" if hidden else asked.who.purpose,
             # A report waits for nothing on its way to the police.
-            correlation=self._world.new_id(), occurred=asked.command.occurred_at,
+            correlation=asked.correlation or self._world.new_id(), occurred=asked.command.occurred_at,
             after=self._seen_reference if hidden else self._seen,
         )  # fmt: skip
         return Plan(asked, planned, told, claims)

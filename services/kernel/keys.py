@@ -96,9 +96,13 @@ class KeyRing:
         wanted = list(pairs)
         with self._lock:
             self._forget_what_others_changed()
-            missing = [s for s in {s for s, _ in wanted} if s not in self._cache]
-            for subject, master, salts in self._rows(missing, "subject, master, salts"):
-                self._cache[subject] = self._class_keys(subject, master, salts)
+            lacking: dict[str, set[str]] = {}
+            for subject, name in wanted:
+                if name not in self._cache.get(subject, ()):
+                    lacking.setdefault(subject, set()).add(name)
+            for subject, master, salts in self._rows(list(lacking), "subject, master, salts"):
+                made = self._class_keys(subject, master, salts, lacking[subject])
+                self._cache.setdefault(subject, {}).update(made)
             found = {(s, c): keys[c] for s, c in wanted if (keys := self._cache.get(s)) and c in keys}
             while len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
@@ -129,12 +133,15 @@ class KeyRing:
             ).fetchall()
         return rows
 
-    def _class_keys(self, subject: str, master: bytes | None, salts: bytes | None) -> dict[str, bytes]:
+    def _class_keys(
+        self, subject: str, master: bytes | None, salts: bytes | None, names: Iterable[str]
+    ) -> dict[str, bytes]:
         if master is None or salts is None:
             return {}
         secret = self._wrap.decrypt(master[:12], master[12:], subject.encode())
+        own = {name: salts[i * _SALT : (i + 1) * _SALT] for i, name in enumerate(CLASSES) if name in names}
         return {
-            name: HKDF(hashes.SHA256(), 32, salts[i * _SALT : (i + 1) * _SALT], name.encode()).derive(secret)
-            for i, name in enumerate(CLASSES)
-            if any(salts[i * _SALT : (i + 1) * _SALT])
+            name: HKDF(hashes.SHA256(), 32, salt, name.encode()).derive(secret)
+            for name, salt in own.items()
+            if any(salt)
         }

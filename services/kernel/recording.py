@@ -14,13 +14,16 @@ from schemas.event import Event, Split
 from schemas.platform import FactCorrected
 from services.kernel.correcting import corrections
 from services.kernel.errors import PersonErased
-from services.kernel.key_service import KeyService
+from services.kernel.key_service import KeyService, Pair
 from services.kernel.sealing import Cipher, Erased, needed, open_refs, refs, seal
 from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
 from services.kernel.world import World
 
 INTAKE = "intake"
 """The actor of a report: who filed it stands in the reporter block alone (PRV-01)."""
+
+
+Keys = Mapping[Pair, bytes]
 
 
 @dataclass(frozen=True)
@@ -68,40 +71,39 @@ class Recorder:
         self._cipher = cipher
         self._world = world
 
-    async def prepare(self, planned: Iterable[Planned]) -> None:
-        """Make the keys of many events at once, durable: `record` then finds them."""
-        subjects = {subject for p in planned for subject, _ in needed(p.split)}
-        if subjects:
-            await asyncio.to_thread(self._keys.ensure, subjects)
+    async def keys(self, planned: Iterable[Planned]) -> Keys:
+        """Return the keys that these events are sealed under, missing ones made and durable; an erased one is absent."""
+        pairs = {pair for p in planned for pair in needed(p.split)}
+        found = self._keys.keys(pairs) if pairs else {}
+        if len(found) < len(pairs):
+            await asyncio.to_thread(self._keys.ensure, {subject for subject, _ in pairs - found.keys()})
+            found = self._keys.keys(pairs)
+        return found
 
     async def record(self, planned: Sequence[Planned], told: Circumstances) -> list[NewEvent]:
         """Return the events ready to append. Keys are durable before the first append that uses them.
 
         Raises PersonErased where a key was destroyed: nothing is ever sealed under nothing.
         """
-        pairs = [pair for p in planned for pair in needed(p.split)]
-        keys: dict[tuple[str, str], bytes] = {}
-        if pairs:
-            keys = self._keys.keys(pairs)
-            if len(keys) < len(set(pairs)):
-                await self.prepare(planned)
-                keys = self._keys.keys(pairs)
-                if len(keys) < len(set(pairs)):
-                    raise PersonErased
+        return self.seal(planned, told, await self.keys(planned))
+
+    def seal(self, planned: Sequence[Planned], told: Circumstances, keys: Keys) -> list[NewEvent]:
+        """Return the events ready to append, under keys that were looked up for many. Raises PersonErased."""
+        if any(pair not in keys for p in planned for pair in needed(p.split)):
+            raise PersonErased
         now = self._world.now()
         return [self._wrap(p, told, now, keys) for p in planned]
 
-    def _wrap(
-        self, p: Planned, told: Circumstances, now: datetime, keys: dict[tuple[str, str], bytes]
-    ) -> NewEvent:
+    def _wrap(self, p: Planned, told: Circumstances, now: datetime, keys: Keys) -> NewEvent:
         data, blocks = seal(p.event, str(p.id), keys, self._cipher, p.split)
         subject = str(data[p.event.subject])
         reference = p.event.type.startswith("reference.")
         orderkey = "reference" if reference else subject
         partition = REFERENCE_PARTITION if reference else partition_of(orderkey)
+        recorded = stamp(now)
         envelope = Envelope(
             specversion=SPEC, id=str(p.id), type=p.event.type, source=f"/{self._source}", subject=subject,
-            time=stamp(told.occurred or now), recordedat=stamp(now), datacontenttype=CONTENT_TYPE,
+            time=stamp(told.occurred) if told.occurred else recorded, recordedat=recorded, datacontenttype=CONTENT_TYPE,
             actor=told.actor, onbehalfof=told.on_behalf_of, purpose=told.purpose, region=data.get("region"),
             stream=str(p.stream), streamversion=p.version,
             policy=p.policy, orderkey=orderkey, correlationid=str(told.correlation), causationid=told.causation,
@@ -118,6 +120,8 @@ class Recorder:
     def history(self, stored: Iterable[Stored]) -> list[tuple[UUID, Event]]:
         """Return (id, event) of each, with one look-up of keys. Corrections are put in where they belong (PLT-02)."""
         decoded = [(decode(s.envelope), s.blocks) for s in stored]
+        if not decoded:
+            return []
         closed = [(i, ref) for i, (envelope, blocks) in enumerate(decoded) for ref in refs(envelope, blocks)]
         opened: dict[int, dict[str, Any]] = {}
         for (i, _), fields in zip(

@@ -1,8 +1,9 @@
 """Sealed blocks: fields of one class about one person, encrypted together, beside an envelope that names them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
@@ -81,7 +82,7 @@ def _bound_to(event: str, subject: str, data_class: str) -> bytes:
 
 
 def seal(
-    event: Event, event_id: str, keys: dict[Pair, bytes], cipher: Cipher, split: Split | None = None
+    event: Event, event_id: str, keys: Mapping[Pair, bytes], cipher: Cipher, split: Split | None = None
 ) -> tuple[dict[str, Any], bytes]:
     """Split an event into (`data` for its envelope, the pack of its blocks).
 
@@ -90,42 +91,34 @@ def seal(
     """
     opened, sealed = split or event.split()
     opened = dict(opened)
-    roles = {part.data_class: part.subject for part in parts_of(type(event))}
+    roles = _roles(type(event))
     described, bodies = [], []
     for (subject, data_class), fields in sealed.items():
-        role = next(
-            (p.subject for p in parts_of(type(event)) if p.name in fields and p.data_class is data_class),
-            roles[data_class],
-        )
         plain = _json.encode(fields)
-        size = event.pad.get(data_class.value) or -(-len(plain) // _STEP) * _STEP
+        size = event.pad.get(data_class) or -(-len(plain) // _STEP) * _STEP
         if len(plain) > size:
             message = f"{event.type}: class {data_class} outgrew the size that hides its length"
             raise ValueError(message)
-        body = cipher.encrypt(
-            keys[subject, data_class.value],
-            plain.ljust(size),
-            _bound_to(event_id, subject, data_class.value),
-        )
-        described.append(
-            Block(
-                subject=subject,
-                role=role,
-                data_class=data_class.value,
-                key=f"{subject}:1",
-                alg=cipher.alg,
-                sha256=hashlib.sha256(body).hexdigest(),
-            )
-        )
+        key = keys[subject, data_class]
+        body = cipher.encrypt(key, plain.ljust(size), _bound_to(event_id, subject, data_class))
+        described.append({
+            "subject": subject, "role": roles[next(iter(fields))], "class": data_class, "key": f"{subject}:1",
+            "alg": cipher.alg, "sha256": hashlib.sha256(body).hexdigest(),
+        })  # fmt: skip
         bodies.append(body)
     if described:
-        opened["sealed"] = msgspec.to_builtins(described)
+        opened["sealed"] = described
     return opened, pack(bodies)
+
+
+@cache
+def _roles(event: type[Event]) -> dict[str, str]:
+    return {part.name: part.subject for part in parts_of(event)}
 
 
 def needed(split: Split) -> list[Pair]:
     """List the keys that sealing these fields takes."""
-    return [(subject, data_class.value) for subject, data_class in split[1]]
+    return list(split[1])
 
 
 def pack(bodies: Sequence[bytes | None]) -> bytes:

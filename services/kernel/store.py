@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ _READ = "select seq, stream, version, envelope, blocks from event where stream =
 _MOST_TOGETHER = 256
 
 
+@lru_cache(1 << 14)
 def partition_of(orderkey: str) -> int:
     """Return the partition of an order key: the same everywhere (Kafka's murmur2)."""
     return int((murmur2(orderkey.encode()) & 0x7FFFFFFF) % PARTITIONS)

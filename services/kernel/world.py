@@ -1,11 +1,12 @@
 """Time and new ids, as things that are handed in: a test seeds both."""
 
+import os
 import random
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
 from uuid import UUID, uuid5
 
-import uuid_utils
+from uuid_utils.compat import uuid7
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """Calendar days are counted here (PLT-10). One offset: there has been no summer time since 1991."""
@@ -41,11 +42,11 @@ class RealWorld:
 
     def new_id(self) -> UUID:
         """Return a UUIDv7."""
-        return UUID(str(uuid_utils.uuid7()))
+        return uuid7()
 
     def secret(self, size: int) -> bytes:
         """Return bytes of the system's random source."""
-        return random.SystemRandom().randbytes(size)
+        return os.urandom(size)
 
 
 class SeededWorld:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -29,8 +30,12 @@ def faust_feed(
         left = await begin_at(bootstrap, group, topic_of(source), now() - KEPT)
         if not left:
             caught_up.set()
-        async with faust_app_running(make_app(bootstrap, group, source, windows, left, caught_up)):
-            await asyncio.Event().wait()
+        # Faust makes its folder wherever it is started, even where it keeps nothing.
+        with TemporaryDirectory(prefix="shouwang-live-") as folder:
+            async with faust_app_running(
+                make_app(bootstrap, group, folder, source, windows, left, caught_up)
+            ):
+                await asyncio.Event().wait()
 
     return feed
 
@@ -55,12 +60,18 @@ async def begin_at(bootstrap: str, group: str, topic: str, moment: datetime) -> 
 
 
 def make_app(
-    bootstrap: str, group: str, source: str, windows: Windows, left: Ends, caught_up: asyncio.Event
+    bootstrap: str,
+    group: str,
+    folder: str,
+    source: str,
+    windows: Windows,
+    left: Ends,
+    caught_up: asyncio.Event,
 ) -> faust.App:
     """Return the app. It declares no topic, keeps no table, serves nothing and elects nobody."""
     app = faust.App(
         group, broker=f"kafka://{bootstrap}", store="memory://", processing_guarantee="at_least_once",
-        web_enabled=False, web_tables_enabled=False, topic_allow_declare=False, topic_disable_leader=True,
+        datadir=folder, web_enabled=False, web_tables_enabled=False, topic_allow_declare=False, topic_disable_leader=True,
         stream_wait_empty=False, table_standby_replicas=0, consumer_auto_offset_reset="earliest",
         broker_max_poll_records=2000, stream_buffer_maxsize=4096, producer_threaded=False,
     )  # fmt: skip

@@ -1,20 +1,21 @@
 """HTTP to the registry: its commands come from their declarations; a ledger file comes in here."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from schemas.registry import RuralProof
-from services.kernel.commands import Commands
-from services.kernel.reference import Reference
-from services.kernel.store import EventStore
 from services.kernel.web import Purpose, Who, body_of
 from services.registry.columns import Choice, Columns
-from services.registry.imports import Imports, Order, Result, file_line, preview
+from services.registry.imports import Imports, Order, file_line, preview
+from services.registry.undoing import ImportMade, Undoing
 
 MOST_BYTES = 50 * 1024 * 1024
 _BODY = {
@@ -37,12 +38,16 @@ Attested = Annotated[
 ]
 
 
-def import_routes(
-    commands: Commands, store: EventStore, reference: Reference, columns: Columns, who: Who
-) -> APIRouter:
+_LINES = "application/x-ndjson"
+
+
+def _line(told: Any) -> bytes:
+    return msgspec.json.encode(told) + b"\n"
+
+
+def import_routes(imports: Imports, columns: Columns, undoing: Undoing, who: Who) -> APIRouter:
     """Return the import's routes."""
     router = APIRouter(tags=["台账导入 ledger import"])
-    imports = Imports(commands, store, reference, columns)
 
     @router.post(
         "/imports",
@@ -60,15 +65,52 @@ def import_routes(
         order = Order(who(request), filename, closing_date, dry_run, rural)
         content = await body_of(request, MOST_BYTES)
         reading = await imports.read(order, content)
+        if not dry_run and reading.refused is None:
+            order = replace(order, made=await undoing.begin(order.who, content))
 
         async def lines() -> AsyncIterator[bytes]:
-            results: list[Result] = []
+            counts: Counter[str] = Counter()
+            reached: dict[str, int] = {}
             async for result in imports.run(order, reading):
-                results.append(result)
-                yield msgspec.json.encode(result.told()) + b"\n"
-            yield msgspec.json.encode(file_line(reading, results, content)) + b"\n"
+                counts[result.outcome] += 1
+                if result.token:
+                    place, _, seq = result.token.rpartition(".")
+                    reached[place] = max(reached.get(place, 0), int(seq))
+                yield _line(result.told())
+            if order.made is not None:
+                await undoing.end(order.made, counts)
+            made = {
+                "import": order.made and str(order.made),
+                "token": ",".join(f"{place}.{seq}" for place, seq in reached.items()) or None,
+            }
+            yield _line(file_line(reading, counts, content) | made)
 
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
+        return StreamingResponse(lines(), media_type=_LINES)
+
+    @router.get("/imports", summary="本单位的导入记录 · Imports that this office made, newest first")
+    async def imports_made(request: Request, x_purpose: Purpose) -> list[ImportMade]:  # noqa: ARG001
+        return await undoing.made(who(request))
+
+    @router.post(
+        "/imports/{made}/undo",
+        summary="撤销一次导入:更正或注销,逐名儿童答复(NDJSON) · Take an import back: corrected or closed, told child by child",
+    )
+    async def undo_import(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        made: Annotated[UUID, Path(description="导入编号 · Id of the import")],
+    ) -> StreamingResponse:
+        asking = who(request)
+        entered = await undoing.entered(asking, made)
+
+        async def lines() -> AsyncIterator[bytes]:
+            counts: Counter[str] = Counter()
+            async for undone in undoing.undo(asking, made, entered):
+                counts[undone.outcome] += 1
+                yield _line(undone.told())
+            yield _line({"import": str(made), "counts": counts})
+
+        return StreamingResponse(lines(), media_type=_LINES)
 
     @router.post(
         "/imports/preview",

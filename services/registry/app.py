@@ -11,6 +11,8 @@ from services.registry.child import CHILD
 from services.registry.columns import Columns
 from services.registry.erasure import Erasure
 from services.registry.founding import found
+from services.registry.imports import Imports
+from services.registry.undoing import Undoing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -26,7 +28,9 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
             await found(founding, path.store, path.recorder, tools.world)
 
     columns = Columns(tools.database, tools.world)
-    routes = import_routes(path.commands, path.store, path.reference, columns, path.who)
+    imports = Imports(path.commands, path.store, path.reference, columns)
+    undoing = Undoing(path.commands, path.store, tools.database, tools.world)
+    routes = import_routes(imports, columns, undoing, path.who)
     app = application(
         "registry", ("登记", "Registry: who is on file"),
         [command_routes(path.commands, path.who), routes],

@@ -1,13 +1,21 @@
 """Which categories a child has under a pack, and why: REG-01, REG-02, three-valued where facts are missing."""
 
 from datetime import date
+from functools import cache
 from uuid import UUID
 
 from schemas.fields import birth_date_in
 from schemas.packs import KnownPack
 from schemas.registry import ChildCategoryAssigned, Finding, LedgerFacts, RuralProof
+from services.kernel.errors import Refusal
 
 LEFT_BEHIND = "LEFT_BEHIND"
+
+
+class NoPolicy(Refusal):
+    """本地尚未采用政策包,无法认定,请先采用政策包。 · No policy pack is adopted here: adopt one first."""
+
+    status = 409
 
 
 def decide_categories(
@@ -35,8 +43,14 @@ def decide_categories(
         region=region,
         categories=(LEFT_BEHIND,) if verdict else (),
         undetermined=(LEFT_BEHIND,) if verdict is None else (),
-        findings=tuple(Finding(condition=c, holds=h, clause=rule.clauses[c]) for c, h in holds.items()),
+        findings=tuple(_finding(c, h, rule.clauses[c]) for c, h in holds.items()),
     )
+
+
+@cache
+def _finding(condition: str, holds: bool | None, clause: str) -> Finding:  # noqa: FBT001 - three-valued
+    """Return the finding: the same few for a whole ledger."""
+    return Finding(condition=condition, holds=holds, clause=clause)
 
 
 def _either(one: bool | None, other: bool | None) -> bool | None:  # noqa: FBT001 - three-valued logic

@@ -10,23 +10,17 @@ import msgspec
 from pydantic import Field
 
 from schemas.fields import (
-    Address,
     ChildId,
     Code,
     Codes,
     Day,
-    IdNumber,
-    Line30,
     Name,
     PersonId,
-    Phone,
     Region,
-    birth_date_in,
 )
 from schemas.platform import FactCorrected
 from schemas.registry import (
     AliasRecorded,
-    Basis,
     ChildCategoryAssigned,
     ChildIdentified,
     ChildRecordTransferred,
@@ -34,6 +28,8 @@ from schemas.registry import (
     ChildTransferProposed,
     GuardianChanged,
     GuardianshipDelegated,
+    LedgerEntryClosed,
+    LedgerEntryReopened,
     LedgerEntryUpdated,
     LedgerFacts,
     SubjectErased,
@@ -42,18 +38,13 @@ from services.kernel.correcting import Correction, correct
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal, StaleVersion
 from services.registry import transfer
-from services.registry.category import decide_categories, younger_than
+from services.registry.category import NoPolicy, decide_categories
+from services.registry.delegating import DelegateGuardianship, Delegating, delegate
+from services.registry.facts import facts_of, identities_of, identity_in
+from services.registry.withdrawing import EntryClosed, WithdrawEntries, withdraw
 
 
 # --- Refusals
-class InstrumentMissing(Refusal):
-    """委托监护缺少本地规定的已签署文书。 · The delegation lacks an instrument that the region's policy requires signed."""
-
-
-class GuardianUnfit(Refusal):
-    """受委托人须为成年人,具备监护能力并有监护意愿。 · A delegated guardian must be an adult, found capable and willing."""
-
-
 class OtherIdNumber(Refusal):
     """身份号码与档案中的不同:如为另一儿童请另行登记,如需更正请走更正程序。 · The ID number differs from the one on file: register another child, or have the file corrected."""  # noqa: E501
 
@@ -70,16 +61,12 @@ class NotTheirs(Refusal):
     """该人员与此档案无关,或不在可删除之列。 · This person is not one of the file's: give the id of the child or a guardian."""
 
 
-class NoPolicy(Refusal):
-    """本地尚未采用政策包,无法认定,请先采用政策包。 · No policy pack is adopted here: adopt one first."""
-
-    status = 409
-
-
 # --- State
 Event = (
     ChildRegistered
     | LedgerEntryUpdated
+    | LedgerEntryClosed
+    | LedgerEntryReopened
     | ChildCategoryAssigned
     | GuardianshipDelegated
     | GuardianChanged
@@ -99,6 +86,8 @@ class Child:
     region: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     categories: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    closed: bool = False
+    """Entered in error: what was said of the child then counts no more."""
     guardian: UUID | None = None
     delegations: dict[tuple[str, date], UUID] = field(default_factory=dict)
     file: UUID | None = None
@@ -110,13 +99,9 @@ class Child:
 
 
 # --- Evolve
-def facts_of(facts: LedgerFacts) -> dict[str, Any]:
-    """Return the known facts as JSON values: what is compared and what is kept."""
-    return facts.model_dump(mode="json", exclude_none=True, include=set(LedgerFacts.model_fields))
-
-
 _SHOWN = (
-    ChildRegistered, LedgerEntryUpdated, ChildCategoryAssigned, GuardianshipDelegated, GuardianChanged,
+    ChildRegistered, LedgerEntryUpdated, LedgerEntryClosed, LedgerEntryReopened, ChildCategoryAssigned,
+    GuardianshipDelegated, GuardianChanged,
 )  # fmt: skip
 """What the keeper of the file sees of it: the version that a page shows counts these, so an update can send it back."""
 
@@ -128,6 +113,8 @@ def evolve(state: Child, event: Event) -> Child:
     match event:
         case ChildRegistered() | LedgerEntryUpdated():
             return replace(state, region=event.region, facts=state.facts | facts_of(event))
+        case LedgerEntryClosed() | LedgerEntryReopened():
+            return replace(state, closed=isinstance(event, LedgerEntryClosed), facts={}, categories=None)
         case ChildCategoryAssigned():
             return replace(state, categories=(event.categories, event.undetermined))
         case GuardianshipDelegated():
@@ -201,54 +188,6 @@ class UpdateLedgerEntry(LedgerFacts, Command):
         yield self.child, self
 
 
-class DelegateGuardianship(Command):
-    """Record that parents entrusted care of one child or of siblings to an adult. [GRD-03 GRD-12 GRD-20]"""
-
-    path: ClassVar[str] = "delegate-guardianship"
-    title: ClassVar[tuple[str, str]] = ("登记委托监护", "Record a delegated guardianship")
-    requirements: ClassVar[tuple[str, ...]] = ("GRD-03", "GRD-12", "GRD-17", "GRD-20")
-
-    children: Annotated[
-        tuple[UUID, ...], Field(min_length=1, max_length=20, description="儿童编号 · Ids of the children")
-    ]
-    guardian: Annotated[
-        PersonId | None,
-        Field(description="已有人员编号,新人留空 · The person's id if known here; else leave empty"),
-    ] = None
-    starts: Annotated[Day, Field(description="委托起始日期 · First day of the delegation")]
-    instruments: Annotated[
-        Codes,
-        Field(
-            description="已签署的文书 · Instruments signed",
-            examples=[["DELEGATION_AGREEMENT", "GUARDIANSHIP_UNDERTAKING"]],
-        ),
-    ]
-    name: Name
-    id_number: IdNumber | None = None
-    phone: Phone | None = None
-    address: Annotated[Address | None, Field(description="居住地地址 · Address of the guardian")] = None
-    relation: Annotated[
-        Line30, Field(description="与被监护人关系 · Relation to the child", examples=["祖母"])
-    ]
-    capable: Annotated[bool, Field(description="具备监护能力 · Found capable")]
-    willing: Annotated[bool, Field(description="具有监护意愿 · Found willing")]
-
-    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, "Delegating"]]:
-        """One part a child, the same guardian in all."""
-        guardian = self.guardian or new_id()
-        for child in dict.fromkeys(self.children):
-            yield child, Delegating(self, child, guardian)
-
-
-@dataclass(frozen=True)
-class Delegating:
-    """A delegation as it concerns one child."""
-
-    command: DelegateGuardianship
-    child: UUID
-    guardian: UUID
-
-
 class IdentifyChild(Command):
     """Say that a child named in a report is one on file. Nothing is moved; reading follows the alias. [REG-06]"""
 
@@ -320,20 +259,22 @@ class Erasing:
 
 Part = (
     Registering | UpdateLedgerEntry | Delegating | IdentifyChild | Looking | CorrectFact | Erasing
-    | transfer.Proposing | transfer.AcceptTransfer | transfer.Moving
+    | transfer.Proposing | transfer.AcceptTransfer | transfer.Moving | WithdrawEntries
 )  # fmt: skip
 
 
 # --- Decide
 def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactCorrected]:
     """Return the events that a part of a command makes, or raise a refusal."""
+    if state.closed and isinstance(part, Delegating | Looking | transfer.Proposing):
+        raise EntryClosed
     match part:
         case Registering(command, child):
             return _register(command, child, context)
         case UpdateLedgerEntry():
             return _update(part, state, context)
         case Delegating():
-            return _delegate(part, state, context)
+            return delegate(part, _on_file(state), state, context)
         case IdentifyChild():
             return _identify(part, state)
         case Looking(child, alias):
@@ -343,12 +284,10 @@ def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactC
             return correct(part, part.child, _on_file(state), context)
         case Erasing():
             return _erase(part, state)
-        case transfer.Proposing():
-            return transfer.propose(part, state, context)
-        case transfer.AcceptTransfer():
-            return transfer.accept(part, state)
-        case transfer.Moving():
-            return transfer.move(part, state)
+        case WithdrawEntries():
+            return _withdraw(part, state, context)
+        case transfer.Proposing() | transfer.AcceptTransfer() | transfer.Moving():
+            return transfer.decide(part, state, context)
         case unknown:
             assert_never(unknown)
 
@@ -379,13 +318,28 @@ def _update(command: UpdateLedgerEntry, state: Child, context: Context) -> list[
     changed = {k: v for k, v in told.items() if state.facts.get(k) != v}
     if not changed:
         return []
+    if state.closed and "name" not in changed:
+        raise EntryClosed
     update = {"child": command.child, "region": region, "closing_date": command.closing_date} | changed
-    events: list[Event] = [LedgerEntryUpdated.model_validate(update, strict=False)]
-    facts = LedgerFacts.model_validate(state.facts | changed, strict=False)
-    categories = _categories(command.child, region, facts, command.closing_date, context)
-    if (categories.categories, categories.undetermined) != state.categories:
-        events.append(categories)
-    return events
+    return [
+        *([LedgerEntryReopened(child=command.child, region=region)] if state.closed else []),
+        LedgerEntryUpdated.model_validate(update, strict=False),
+        *_recategorised(command.child, state, state.facts | changed, command.closing_date, context),
+    ]
+
+
+def _withdraw(command: WithdrawEntries, state: Child, context: Context) -> Sequence[Event | FactCorrected]:
+    back, left, day = withdraw(command, _on_file(state), context)
+    return back if left is None else [*back, *_recategorised(command.child, state, left, day, context)]
+
+
+def _recategorised(
+    child: UUID, state: Child, facts: Mapping[str, Any], day: date | None, context: Context
+) -> list[ChildCategoryAssigned]:
+    """Return the categories that follow from these facts, where they are other than before."""
+    known = LedgerFacts.model_validate(facts, strict=False)
+    made = _categories(child, _on_file(state), known, day, context)
+    return [made] if (made.categories, made.undetermined) != state.categories else []
 
 
 def _merged(known: Any, told: Any) -> Any:
@@ -399,41 +353,6 @@ def _categories(
     if context.pack is None:
         raise NoPolicy
     return decide_categories(child, region, facts, context.pack, day or context.today)
-
-
-def _delegate(part: Delegating, state: Child, context: Context) -> list[Event]:
-    command, child, guardian = part.command, part.child, part.guardian
-    region = _on_file(state)
-    if context.pack is None:
-        raise NoPolicy
-    rule = context.pack.pack.delegation
-    missing = set(rule.instruments) - set(command.instruments)
-    if missing:
-        raise InstrumentMissing(missing=sorted(missing), clause=rule.clauses["instruments"])
-    if not (command.capable and command.willing) or _too_young(command, rule.adult_from):
-        raise GuardianUnfit
-    if rule.relations and command.relation not in rule.relations:
-        raise GuardianUnfit(relations=list(rule.relations))
-    known = state.delegations.get((command.name, command.starts))
-    if known is not None and command.guardian in {None, known}:
-        return []
-    delegated = GuardianshipDelegated(
-        child=child, region=region, guardian=guardian, starts=command.starts, instruments=command.instruments,
-        name=command.name, id_number=command.id_number, phone=command.phone, address=command.address,
-        relation=command.relation, capable=command.capable, willing=command.willing,
-    )  # fmt: skip
-    changed = GuardianChanged(
-        child=child, region=region, guardian=guardian, basis=Basis.DELEGATION, starts=command.starts,
-        name=command.name, previous=state.guardian,
-    )  # fmt: skip
-    return [delegated] if state.guardian == guardian else [delegated, changed]
-
-
-def _too_young(command: DelegateGuardianship, adult_from: int) -> bool:
-    """Tell whether the ID number says that a delegate is no adult; without a number nobody claims it."""
-    if command.id_number is None:
-        return False
-    return younger_than(adult_from, birth_date_in(command.id_number), command.starts) is True
 
 
 def _identify(command: IdentifyChild, state: Child) -> list[Event]:
@@ -476,31 +395,25 @@ def scope_of(part: Part, state: Child) -> dict[str, Any]:
             return {"region": _on_file(state)}
 
 
-def identities_of(facts: Mapping[str, Any], region: str) -> list[str]:
-    """Return what makes two rows the same child, surest first: the ID number; name, birth date and village (REG-06)."""
-    number, name, born = facts.get("id_number"), facts.get("name"), facts.get("birth_date")
-    by_number = [f"id|{number}"] if number else []
-    return by_number + ([f"person|{name}|{born}|{region}"] if name and born else [])
-
-
 def claims(event: Event | FactCorrected, before: Child) -> Iterable[tuple[str, UUID]]:
     """One child, one file: no two streams may hold the same identity."""
     if isinstance(event, FactCorrected) and event.field == "id_number" and event.person == event.child:
         yield f"id|{msgspec.json.decode(event.idnumber or '')}", event.child
     if isinstance(event, ChildRegistered | LedgerEntryUpdated):
-        for identity in identities_of(before.facts | facts_of(event), event.region)[:1]:
+        for identity in identities_of(before.facts | identity_in(event), event.region)[:1]:
             yield identity, event.child
 
 
 CHILD = Decider(
     name="child",
     events=(
-        ChildRegistered, LedgerEntryUpdated, ChildCategoryAssigned, GuardianshipDelegated, GuardianChanged,
-        ChildIdentified, AliasRecorded, ChildTransferProposed, ChildRecordTransferred, SubjectErased,
+        ChildRegistered, LedgerEntryUpdated, LedgerEntryClosed, LedgerEntryReopened, ChildCategoryAssigned,
+        GuardianshipDelegated, GuardianChanged, ChildIdentified, AliasRecorded, ChildTransferProposed,
+        ChildRecordTransferred, SubjectErased,
     ),
     commands=(
         RegisterChild, UpdateLedgerEntry, DelegateGuardianship, IdentifyChild, CorrectFact, EraseSubject,
-        transfer.ProposeTransfer, transfer.AcceptTransfer,
+        transfer.ProposeTransfer, transfer.AcceptTransfer, WithdrawEntries,
     ),
     initial=Child, evolve=evolve, decide=decide, scope_of=scope_of, claims=claims, also=also,
 )  # fmt: skip

@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from schemas.ledger_form import facts_from
-from schemas.registry import LedgerFacts, RuralProof
+from schemas.registry import LedgerEntryReopened, LedgerFacts, RuralProof
 from services.kernel.auth import Principal
 from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.decider import Command
@@ -20,8 +20,13 @@ from services.kernel.errors import AlreadyOnFile, NotFound, Refusal
 from services.kernel.reference import Reference, covers
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
-from services.registry.child import OtherIdNumber, RegisterChild, UpdateLedgerEntry, facts_of, identities_of
+from services.registry.child import (
+    OtherIdNumber,
+    RegisterChild,
+    UpdateLedgerEntry,
+)
 from services.registry.columns import Columns
+from services.registry.facts import identities_of, identity_in
 from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
 from services.registry.ledger.reader import read_ledger
@@ -38,6 +43,10 @@ CODES = {
     "updated": (
         "该儿童已在台账,已更新有变化的信息",
         "The child is on file already; what differs was updated",
+    ),
+    "reopened": (
+        "该儿童的台账曾因误录注销,现已恢复",
+        "The child's entry had been closed as entered in error; it is open again",
     ),
     "value-too-long": (
         "某项内容过长或格式不符,请改正后重新导入",
@@ -60,7 +69,7 @@ CODES = {
 """Reasons that the registry adds to those of the reading (zh, en)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of a row: the reading's outcome, and what the registry made of it."""
 
@@ -68,6 +77,8 @@ class Result:
     outcome: str
     reasons: tuple[str, ...] = ()
     child: UUID | None = None
+    token: str | None = None
+    """Where its events stand, for whoever waits until a view has them."""
 
     def told(self) -> dict[str, Any]:
         """Return the row's line: keys as `shouwang import --json` prints them."""
@@ -97,6 +108,12 @@ class Order:
     closing_date: date | None
     dry_run: bool
     rural: RuralProof | None
+    made: UUID | None = None
+    """The import's id on record: its events carry it."""
+
+    def asks(self, command: Command) -> Asked:
+        """Return the command as a part of this import."""
+        return Asked(command, self.who, correlation=self.made)
 
 
 class Imports:
@@ -153,7 +170,7 @@ class Imports:
                 except ValidationError:
                     results[i] = Result(row, "refused", ("value-too-long",))
         tokens = {
-            i: [self._commands.token(t) for t in identities_of(facts_of(facts), region)]
+            i: [self._commands.token(t) for t in identities_of(identity_in(facts), region)]
             for i, (facts, region) in wanted.items()
         }
         held = await self._store.holders([token for mine in tokens.values() for token in mine])
@@ -161,14 +178,14 @@ class Imports:
         for i, (facts, region) in wanted.items():
             # Surest first; a child on file without an ID number is found by name, birth date and village.
             child = next((held[token] for token in tokens[i] if token in held), None)
-            asked[i] = Asked(self._command(reading, facts, region, child), order.who)
+            asked[i] = order.asks(self._command(reading, facts, region, child))
         carry_out = self._try_all if order.dry_run else self._commands.handle_many
         answers = await carry_out(list(asked.values()))
         for i, answer in zip(asked, answers, strict=True):
             if isinstance(answer, OtherIdNumber):
                 # A namesake of the same day and village with another number is another child.
                 facts, region = wanted[i]
-                asked[i] = Asked(self._command(reading, facts, region, None), order.who)
+                asked[i] = order.asks(self._command(reading, facts, region, None))
                 (answer,) = await carry_out([asked[i]])  # noqa: PLW2901 - the answer that counts
             results[i] = await self._result(order, rows[i], asked[i], answer)
         return results
@@ -193,8 +210,8 @@ class Imports:
                 told | {"child": UUID(answer.facts["child"]), "closing_date": asked.command.closing_date},
                 strict=False,
             )
-            (answer,) = await self._commands.handle_many([Asked(update, order.who)])
-            return await self._result(order, row, Asked(update, order.who), answer)
+            (answer,) = await self._commands.handle_many([order.asks(update)])
+            return await self._result(order, row, order.asks(update), answer)
         if isinstance(answer, NotFound) and isinstance(asked.command, UpdateLedgerEntry):
             return Result(row, "refused", (ELSEWHERE,))
         if isinstance(answer, Refusal):
@@ -202,8 +219,11 @@ class Imports:
         if isinstance(asked.command, UpdateLedgerEntry):
             if not answer.events:
                 return Result(row, "duplicate", ("unchanged",), asked.command.child)
-            return Result(row, "accepted", ("updated",), asked.command.child)
-        return Result(row, "accepted", (), None if order.dry_run else UUID(answer.events[0].subject))
+            opened = any(told.type == LedgerEntryReopened.type for told in answer.events)
+            reasons = ("reopened" if opened else "updated",)
+            return Result(row, "accepted", reasons, asked.command.child, answer.token)
+        child = None if order.dry_run else UUID(answer.events[0].subject)
+        return Result(row, "accepted", (), child, answer.token)
 
     def _placed(self, who: Principal, rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
         """Return each row's region, and the rows with what is doubted about it.
@@ -253,12 +273,12 @@ def preview(reading: LedgerReading, results: Sequence[Result], content: bytes) -
             "zh": explain(code, "zh") if code in get_codes() else zh,
             "en": explain(code, "en") if code in get_codes() else en,
         }
-    return file_line(reading, results, content) | {
+    return file_line(reading, Counter(r.outcome for r in results), content) | {
         "cases": sorted(cases.values(), key=lambda c: (-c["refuses"], c["code"]))
     }
 
 
-def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:
+def file_line(reading: LedgerReading, counts: Mapping[str, int], content: bytes) -> dict[str, Any]:
     """Return the line about the whole file: refused with its reason, or counts and how columns were understood."""
     line: dict[str, Any] = {"file": reading.file, "sha256": hashlib.sha256(content).hexdigest()}
     if reading.refused is not None:
@@ -268,9 +288,6 @@ def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes)
             "warnings": [],
             "detail": reading.refused_detail,
         }
-    counts: dict[str, int] = {}
-    for result in results:
-        counts[result.outcome] = counts.get(result.outcome, 0) + 1
     columns = [
         {
             "sheet": sheet.sheet,
@@ -281,6 +298,6 @@ def file_line(reading: LedgerReading, results: Sequence[Result], content: bytes)
     ]
     closing = reading.closing_date.isoformat() if reading.closing_date else None
     return line | {
-        "outcome": "read", "reasons": [], "warnings": [], "counts": counts, "closing_date": closing, "unit": reading.unit,
+        "outcome": "read", "reasons": [], "warnings": [], "counts": dict(counts), "closing_date": closing, "unit": reading.unit,
         "columns": columns,
     }  # fmt: skip

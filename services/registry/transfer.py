@@ -1,6 +1,6 @@
 """The handover of a file from one township to another: proposed by the one, accepted by the other (REG-33)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, Self
 from uuid import UUID
@@ -96,6 +96,19 @@ class Moving:
 
 
 # --- Decide
+def decide(
+    part: Proposing | AcceptTransfer | Moving, state: MovingChild, context: Context
+) -> Sequence[ChildTransferProposed | ChildRecordTransferred]:
+    """Return the events of a part of a transfer."""
+    match part:
+        case Proposing():
+            return propose(part, state, context)
+        case AcceptTransfer():
+            return accept(part, state)
+        case Moving():
+            return move(part, state)
+
+
 def propose(part: Proposing, state: MovingChild, context: Context) -> list[ChildTransferProposed]:
     """Propose it, once."""
     if state.region is None:

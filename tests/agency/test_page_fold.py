@@ -32,8 +32,11 @@ from schemas.registry import (
     ChildCategoryAssigned,
     ChildIdentified,
     ChildRegistered,
+    Closing,
     GuardianChanged,
     GuardianshipDelegated,
+    LedgerEntryClosed,
+    LedgerEntryReopened,
     LedgerEntryUpdated,
     Schooling,
     SubjectErased,
@@ -312,6 +315,25 @@ def test_a_report_is_filed_until_it_is_accepted() -> None:
 @pytest.mark.req("REG-06")
 def test_identification_leads_to_the_file() -> None:
     assert page(filed(), IDENTIFIED).file == FILE
+
+
+# --- Entered in error
+CLOSED = LedgerEntryClosed(child=CHILD, region=VILLAGE, reason=Closing.ENTERED_IN_ERROR)
+REOPENED = LedgerEntryReopened(child=CHILD, region=VILLAGE)
+
+
+@pytest.mark.req("REG-06")
+def test_what_was_entered_in_error_counts_no_more_nor_does_its_correction() -> None:
+    row = page(REGISTERED, corrected(1000, '"张小河"'), CLOSED)
+    assert (row.on_file, names(row)) == (False, [])
+    again = LedgerEntryUpdated(child=CHILD, region=VILLAGE, name="章小禾")
+    row = page(REGISTERED, CLOSED, REOPENED, again)
+    assert (row.on_file, names(row)) == (True, ["章小禾"])
+
+
+@pytest.mark.req("REG-06")
+def test_what_a_report_said_of_the_child_stays_when_the_ledger_s_entry_was_in_error() -> None:
+    assert names(page(filed(), REGISTERED, CLOSED)) == ["小禾"]
 
 
 # --- Corrections

@@ -90,6 +90,17 @@ async def test_the_readme_by_hand_works_by_hand() -> None:
         told = await asyncio.to_thread(run, *command, "--url", base)
         assert told.returncode == 0, told.stderr
         assert '"outcome":"accepted"' in told.stdout
+        plain = [word for word in command if word != "--json"]
+        told = await asyncio.to_thread(run, *plain, "--url", base)
+        assert told.returncode == 0, told.stderr
+        assert "导入编号 import" in told.stdout.splitlines()[-1]
+        clerk = [*plain[plain.index("--as") : plain.index("--as") + 2], "--url", base]
+        told = await asyncio.to_thread(run, plain[0], "undo-import", *clerk)
+        again, first = (line.split()[0] for line in told.stdout.splitlines())
+        told = await asyncio.to_thread(run, plain[0], "undo-import", again, *clerk)
+        assert told.stdout == f"{again}: 0\n"
+        told = await asyncio.to_thread(run, plain[0], "undo-import", first, *clerk)
+        assert "withdrawn" in told.stdout.splitlines()[-1]
 
 
 async def test_the_readmes_export_verifies_and_a_changed_one_does_not() -> None:

@@ -261,3 +261,73 @@ async def test_a_child_is_put_under_the_village_that_its_row_names(running: Runn
     assert [int(code[-3:]) for code in found] == [2, 3, 4, 0, 0]
     *again, _ = await send(running, content, "壬.csv", rural="verified")
     assert [row["reasons"] for row in again[1:]] == [["unchanged"]] * 5
+
+
+async def undo(running: Running, made: str, key: str = "township-a-clerk") -> list[dict[str, Any]]:
+    clerk = await running.sign_in(key)
+    answer = await clerk.post_lines(f"registry/imports/{made}/undo")
+    return list(answer)
+
+
+@pytest.mark.req("REG-06")
+@pytest.mark.req("PLT-02")
+async def test_an_import_is_undone_by_corrections_and_the_right_file_opens_the_same_files_again(
+    running: Running,
+) -> None:
+    clerk = await running.sign_in("township-a-clerk")
+    first = csv(
+        "甲撤禾,男,2015-03-05,,上塘村1组,是,甲大田,何春", "乙撤禾,女,2016-04-06,,上塘村2组,是,乙大田,周春"
+    )
+    *rows, made = await send(running, first, "a.csv")
+    one, other = (row["child"] for row in rows if "child" in row)
+    changed = csv(f"甲撤禾,男,2015-03-05,{number('20150305', 61)},上塘村9组,是,甲大田,何春")
+    *_, update = await send(running, changed, "b.csv")
+    facts = (await clerk.ask(f"agency/children/{one}", at_least=update["token"]))["facts"]
+    assert (facts["residence"], facts["id_number"]) == ("上塘村9组", number("20150305", 61))
+
+    # The first import can't go while something rests on it: what stays is said by name.
+    *told, counts = await undo(running, made["import"])
+    assert {t["child"]: (t["outcome"], t.get("code")) for t in told} == {
+        one: ("refused", "entry-in-use"), other: ("withdrawn", None),
+    }  # fmt: skip
+    assert counts["counts"] == {"refused": 1, "withdrawn": 1}
+    *told, _ = await undo(running, update["import"])
+    assert [(t["child"], t["outcome"]) for t in told] == [(one, "withdrawn")]
+    await running.client.settled()
+    page = await clerk.ask(f"agency/children/{one}")
+    assert page["facts"]["residence"] == "上塘村1组"
+    assert "id_number" not in page["facts"], "what the update added is not known any more"
+
+    *told, _ = await undo(running, made["import"])
+    assert {t["child"]: t["outcome"] for t in told} == {one: "withdrawn", other: "unchanged"}
+    await running.client.settled()
+    page = await clerk.ask(f"agency/children/{one}")
+    assert (page["on_file"], page["facts"]) == (False, {})
+    assert not {one, other} & {c["child"] for c in await clerk.search(name="甲撤禾")}
+    listed = {i["id"]: i for i in await clerk.ask("registry/imports")}
+    assert listed[made["import"]]["undone_at"]
+    assert listed[made["import"]]["counts"] == made["counts"]
+
+    *rows, again = await send(running, first, "a.csv")
+    assert [(r["child"], r["reasons"]) for r in rows if "child" in r] == [
+        (one, ["reopened"]), (other, ["reopened"]),
+    ]  # fmt: skip
+    await running.client.settled()
+    page = await clerk.ask(f"agency/children/{one}")
+    assert (page["on_file"], page["facts"]["residence"]) == (True, "上塘村1组")
+    assert page["facts"]["name"] == "甲撤禾"
+    assert again["import"] != made["import"]
+
+
+@pytest.mark.req("PRV-03")
+async def test_only_the_office_that_imported_may_undo_and_a_try_is_no_import(running: Running) -> None:
+    row = csv("丙撤禾,男,2015-03-05,,上塘村1组,是,甲大田,何春")
+    *_, tried = await send(running, row, "a.csv", dry_run=True)
+    assert tried["import"] is None
+    *_, made = await send(running, row, "a.csv")
+    with pytest.raises(Told, match="404 not-found"):
+        await undo(running, made["import"], "township-b-clerk")
+    with pytest.raises(Told, match="403 not-allowed"):
+        await undo(running, made["import"], "school-a-teacher")
+    other = await running.sign_in("township-b-clerk")
+    assert made["import"] not in {i["id"] for i in await other.ask("registry/imports")}

@@ -316,6 +316,8 @@ EXPECTED: dict[str, dict[Role, str]] = {
     "registry.alias-recorded.v1": {},
     "registry.child-transfer-proposed.v1": {Role.LEDGER: "name", Role.PARTY: "name"},
     "registry.child-record-transferred.v1": dict.fromkeys([*EVERYBODY, Role.PARTY], ""),
+    "registry.ledger-entry-closed.v1": dict.fromkeys((*KEEPERS, Role.CARER), ""),
+    "registry.ledger-entry-reopened.v1": dict.fromkeys((*KEEPERS, Role.CARER), ""),
     "registry.subject-erased.v1": dict.fromkeys(EVERYBODY, ""),
     "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},
     "reporting.report-accepted.v1": {Role.CASE_POLICE: ""},

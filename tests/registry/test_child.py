@@ -29,23 +29,19 @@ from schemas.registry import (
 )
 from services.kernel.decider import Command
 from services.kernel.errors import NotFound, StaleVersion
-from services.registry.category import LEFT_BEHIND
+from services.registry.category import LEFT_BEHIND, NoPolicy
 from services.registry.child import (
     CHILD,
     AlreadyIdentified,
     Child,
-    DelegateGuardianship,
-    GuardianUnfit,
     IdentifyChild,
-    InstrumentMissing,
-    NoPolicy,
     OtherIdNumber,
     RegisterChild,
     UpdateLedgerEntry,
     claims,
-    facts_of,
-    identities_of,
 )
+from services.registry.delegating import DelegateGuardianship, GuardianUnfit, InstrumentMissing
+from services.registry.facts import facts_of, identities_of
 from tests.registry.ledger.making import number
 from tests.scenario import SHORT, VILLAGE, Scenario, assert_replays, live, scenario, some, stored
 

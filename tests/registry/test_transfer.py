@@ -99,7 +99,7 @@ def test_a_correction_names_the_event_the_field_and_the_person_and_seals_the_val
     assert (made.person, made.idnumber, made.name) == (GRANDMOTHER, '"990101195503030046"', None)
     opened, sealed = made.split()
     assert "990101195503030046" not in str(opened)
-    assert [(s, c.value) for s, c in sealed] == [(str(GRANDMOTHER), "idnumber")]
+    assert [(s, c) for s, c in sealed] == [(str(GRANDMOTHER), "idnumber")]
 
 
 @pytest.mark.req("PLT-02")

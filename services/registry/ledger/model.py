@@ -81,7 +81,7 @@ class SheetColumns:
     continues: "SheetColumns | None" = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of the file and what became of it.
 

@@ -20,7 +20,7 @@ ASKED = re.compile(r"[(（]?(?:必填项?|选填项?|非必填|可不填|下拉�
 BLANK_RUN = 50  # a longer gap is the end of the page, not a gap in the list
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Body:
     """A row below a header: `ignored` is a code when it is no child's row."""
 
