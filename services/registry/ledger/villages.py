@@ -8,7 +8,7 @@ from itertools import pairwise
 from services.registry.ledger.data import BRACKETS, bare, half_width
 from services.registry.ledger.model import Column
 from services.registry.ledger.tables import VILLAGE, Body
-from services.registry.ledger.values.texts import is_not_known, is_nothing, plain
+from services.registry.ledger.values.texts import is_not_known, is_nothing, marks, plain
 
 LINES = ("title-row", "note-row")
 UNIT = re.compile("填报单位")
@@ -58,14 +58,16 @@ def said_once(bodies: Sequence[Body]) -> dict[int, str]:
     for rows in _village_cells(bodies).values():
         blank = sum(cell is None for _, cell in rows)
         again = any(one and one == other for (_, one), (_, other) in pairwise(rows))
-        if again or blank * 2 < max(len(rows), 2) or rows[0][1] is None:
-            continue
+        once = not again and blank * 2 >= max(len(rows), 2) and rows[0][1] is not None
         above: str | None = None
         for number, cell in rows:
-            if cell is not None:
-                above = in_cell(cell)
-            elif above:
+            ditto = cell is not None and cell.strip() in marks("ditto")
+            if above and (ditto or (once and cell is None)):
                 found[number] = above
+            elif cell is not None and not ditto:
+                above = in_cell(cell)
+            elif not ditto and not once:
+                above = None
     return found
 
 
@@ -90,7 +92,7 @@ def _village_cells(bodies: Sequence[Body]) -> dict[int, list[tuple[int, str | No
 def in_cell(cell: str) -> str | None:
     """The village's text of a cell; None where it names a group of households alone, or nothing."""
     text = plain(cell)
-    if is_nothing(cell) or is_not_known(cell) or not GROUP.sub("", text):
+    if is_nothing(cell) or is_not_known(cell) or text in marks("ditto") or not GROUP.sub("", text):
         return None
     return text[:LONGEST]
 

@@ -202,6 +202,7 @@ def test_a_telephone_is_restored_only_if_exact(cell: Any, expected: Read) -> Non
         ("继父 张三", Read("张三", ("name-remark-dropped",))),
         ("奶奶", Read(problem="name-is-remark")),
         ("离异", Read(problem="name-is-remark")),
+        ("李大 在外打工", Read(problem="name-is-remark")),
         ("张三、李四", Read(problem="name-unreadable")),
         ("张三(双胞胎)", Read("张三", ("name-remark-dropped",))),
         ("张三13800000001", Read(problem="name-unreadable")),

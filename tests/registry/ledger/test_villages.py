@@ -105,3 +105,9 @@ def test_each_page_of_a_form_is_of_the_unit_that_filled_it_in() -> None:
         told[1][0] = f"填报单位:{unit}"
         rows += [*told, []]
     assert named(rows, "Sheet1") == ["青禾镇上塘村", None, "下塘村"]
+
+
+def test_ditto_is_the_village_above_and_never_a_blanks() -> None:
+    told = ["上塘村", "同上", "〃", None, "同上", "下塘村"]
+    rows = [[*HEADER, "村名"], *(child(11 + 2 * at, village) for at, village in enumerate(told))]
+    assert named(rows, "Sheet1") == ["上塘村", "上塘村", "上塘村", None, None, "下塘村"]

@@ -19,6 +19,8 @@ CLOCK = re.compile(r"[T\s]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?$")
 AROUND = re.compile(r"\s*([-./年月日、\\,])\s*")
 TAIL = re.compile(r"(?:出生|生)$")
 LUNAR = re.compile(r"农历|阴历|旧历|闰|正月|冬月|腊月|初[一二三四五六七八九十]")
+ODD = re.compile(r"[(历\s]|\.$")
+BLANKS_BETWEEN = re.compile(r"(\d{4})\s+(\d{1,2})\s+(\d{1,2})")
 SOLAR = re.compile(r"公历|阳历|新历")
 CHINESE = str.maketrans("〇○零Ｏ一二三四五六七八九", "0000123456789")
 TENS = re.compile(r"([一二三四五六七八九]?)十([一二三四五六七八九]?)")
@@ -83,8 +85,9 @@ def _from_text(cell: str, setting: Setting) -> Read:
     text = TAIL.sub("", CLOCK.sub("", plain(cell))).strip()
     if LUNAR.search(text):
         return Read(problem="date-lunar")
-    text = SOLAR.sub("", BRACKETS.sub("", text)).rstrip(".").strip()
-    text = re.sub(r"(\d{4})\s+(\d{1,2})\s+(\d{1,2})", r"\1-\2-\3", text)
+    if ODD.search(text):
+        text = SOLAR.sub("", BRACKETS.sub("", text)).rstrip(".").strip()
+        text = BLANKS_BETWEEN.sub(r"\1-\2-\3", text)
     text = (
         AROUND.sub(r"\1", _arabic(text))
         .replace("。", ".")

@@ -21,6 +21,7 @@ REMARK = re.compile(
 )
 
 
+WHOLE = 18
 PIECES = re.compile(r"(?<=\d{6})[-_](?=\d{8})|(?<=\d{8})[-_](?=\d{3}[\dX]$)")
 
 
@@ -62,8 +63,8 @@ def read_id(cell: Cell, *, adult: bool) -> Read:
     if isinstance(cell, int | float) and _rounded(cell):
         return Read(problem="id-digits-lost")
     text = BLANKS.sub("", plain(cell)).replace("'", "").upper()
-    text = PIECES.sub("", text) if PIECES.search(text) else text
-    remark = REMARK.fullmatch(text)
+    text = text if len(text) == WHOLE else PIECES.sub("", text)
+    remark = None if len(text) == WHOLE else REMARK.fullmatch(text)
     if remark:
         found = _checked(remark[1], adult=adult)
         return Read(found.value, ("id-remark-dropped", *found.warnings)) if found.value else found

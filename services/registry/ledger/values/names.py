@@ -1,6 +1,7 @@
 """Names of persons, and the marks for those who have died."""
 
 import re
+from functools import cache
 
 from services.registry.ledger.data import BRACKETS, half_width
 from services.registry.ledger.model import Cell
@@ -31,13 +32,11 @@ def read_name(cell: Cell) -> Read:
     text = CONTROL.sub("", half_width(cell).replace("\u2028", " ")).strip().lstrip("'")
     text = BLANKS.sub(" " if LATIN.search(text) else "", text).strip()
     told = text
-    if (kin := KIN.match(cell.strip())) and kin[1] in marks("kin") | marks("step_kin"):
-        text = text[len(kin[1]) :].lstrip(":")
-    text = FOOTNOTE.sub("", SERIAL.sub("", text)) or text
-    text = BRACKETS.sub("", text).strip() or text
+    if not cell.isalpha():  # most names are letters and nothing else
+        text = _without_remarks(cell, text)
     dropped = ("name-remark-dropped",) if text != told else ()
     text = DOTS.sub("·", text).strip("·")
-    if text in marks("no_names") | marks("kin"):
+    if text in _no_names() or _remark().search(text):
         return Read(problem="name-is-remark")
     if (
         NUMBER_IN_IT.search(text)
@@ -49,6 +48,24 @@ def read_name(cell: Cell) -> Read:
     if DAMAGED.search(text):
         return Read(text, (*dropped, "unreadable-character"))
     return Read(text, (*dropped, *(("name-odd",) if ODD.search(text) or len(text) == 1 else ())))
+
+
+def _without_remarks(cell: str, text: str) -> str:
+    """张三 in 1.张三, 张三*, 张三(双胞胎) or 继父 张三."""
+    if (kin := KIN.match(cell.strip())) and kin[1] in marks("kin") | marks("step_kin"):
+        text = text[len(kin[1]) :].lstrip(":")
+    text = FOOTNOTE.sub("", SERIAL.sub("", text)) or text
+    return BRACKETS.sub("", text).strip() or text
+
+
+@cache
+def _no_names() -> frozenset[str]:
+    return marks("no_names") | marks("kin")
+
+
+@cache
+def _remark() -> re.Pattern[str]:
+    return re.compile("|".join(sorted(marks("never_in_names"))))
 
 
 def read_relative(cell: Cell) -> tuple[Read, bool]:

@@ -32,6 +32,8 @@ def read_phone(cell: Cell) -> Read:
     scientific = SCIENTIFIC.fullmatch(text.replace(" ", ""))
     if scientific:
         return _scientific(scientific[1], int(scientific[2]))
+    if text.isdigit():
+        return _one(text)
     remark = REMARK.fullmatch(text)
     if remark:
         read = _one(remark[1] or remark[2])
