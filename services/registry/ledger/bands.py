@@ -35,20 +35,21 @@ def _heads(line: Sequence[Box]) -> list[Box]:
     asked = sum(not is_silent(box.text) for box in labels)
     if asked < FEWEST or not close or not all(is_label(box.text) for box in labels):
         return []
-    return [] if any(is_relation(box.text) for box in labels) and _names(labels) else labels
+    return [] if any(is_relation(box.text) for box in labels) and not _names_somebody(labels) else labels
 
 
 def _is_front(box: Box, line: Sequence[Box]) -> bool:
     return box is line[0] and (is_silent(box.text) or persons_name(box.text) is not None)
 
 
-def _names(labels: Sequence[Box]) -> bool:
-    return any(box.text.endswith(NAME) for box in labels)
+def _names_somebody(labels: Sequence[Box]) -> bool:
+    """监护人姓名, and no 姓名 of whoever the line below is about."""
+    meanings = [meaning_of((box.text,)) for box in labels]
+    return any(m is not None and m.field is not None and m.field.endswith(f".{NAME}") for m in meanings)
 
 
 def _names_child(line: Sequence[Box]) -> bool:
-    meanings = [meaning_of((box.text,)) for box in _heads(line)]
-    return persons_name(line[0].text) is None and any(m is not None and m.field == NAME for m in meanings)
+    return persons_name(line[0].text) is None and any(_is_childs_name(box) for box in _heads(line))
 
 
 def _asks(line: Sequence[Box]) -> bool:
@@ -59,26 +60,40 @@ def _asks(line: Sequence[Box]) -> bool:
 
 def _is_band(line: Sequence[Box], below: Sequence[Box], after: Sequence[Box]) -> bool:
     labels = _heads(line)
-    if not labels or sum(_names_child([label]) for label in labels) > 1:
+    if sum(_is_childs_name(label) for label in labels) > 1:
         return False
     return _fits(labels, line, below) and (len(after) < FEWEST or not _fits(labels, line, after))
 
 
+def _is_childs_name(label: Box) -> bool:
+    meaning = meaning_of((label.text,))
+    return meaning is not None and meaning.field == NAME
+
+
 def _fits(labels: Sequence[Box], line: Sequence[Box], below: Sequence[Box]) -> bool:
-    """Whether each value stands below a label, and none is a label itself."""
+    """Whether each value stands below a label, and none is a label itself; 奶奶 may be a relation."""
     values = [box for box in below if box not in line]
-    return bool(values) and all(
-        not (box.text and is_label(box.text)) and any(a.left <= box.left <= a.right and box.right <= a.right for a in labels)
-        for box in values
-    )  # fmt: skip
+    return bool(labels and values) and all(_stands_below(box, labels) for box in values)
+
+
+def _stands_below(value: Box, labels: Sequence[Box]) -> bool:
+    label = next((each for each in labels if each.left <= value.left <= value.right <= each.right), None)
+    return label is not None and (not (value.text and is_label(value.text)) or is_relation(label.text))
 
 
 def _joined(line: Sequence[Box], below: Sequence[Box]) -> list[Box]:
     told: list[Box] = []
     at = 0
     for label in line:
-        told.append(Box(label.at, label.cell, at, at))
-        for value in (box for box in below if label.left <= box.left <= label.right and box not in line):
+        values = [box for box in below if label.left <= box.left <= label.right and box not in line]
+        if values and is_relation(
+            label.text
+        ):  # a relation is a label elsewhere: in one cell it can't be taken for one
+            told.append(Box(values[0].at, f"{label.text}:{values[0].cell}", at, at))
+            values = []
+        else:
+            told.append(Box(label.at, label.cell, at, at))
+        for value in values:
             at += 1
             told.append(Box(value.at, value.cell, at, at))
         at += 1 if _is_front(label, line) else 2

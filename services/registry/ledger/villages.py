@@ -11,6 +11,7 @@ from services.registry.ledger.tables import VILLAGE, Body
 from services.registry.ledger.values.texts import is_not_known, is_nothing, marks, plain
 
 LINES = ("title-row", "note-row")
+IS_TITLE = re.compile(r"(?!注|备注|说明).{4,}(?:册|表|台账|名单|台帐)(?:[(（].*[)）])?")
 UNIT = re.compile("填报单位")
 LONGEST = 60  # characters of a line that names a village
 COUNT = "[\\d一二三四五六七八九十]"
@@ -40,7 +41,7 @@ def villages_above(sheet: str, bodies: Sequence[Body]) -> list[str | None]:
         begun = begun or body.ignored == "header-row"
         if body.ignored in LINES:
             texts = _texts(body)
-            named = (in_line(texts[0]) if len(texts) <= 2 else None) if begun else _title_of(texts)
+            named = _in_table(texts) if begun else _title_of(texts)
             current = named or current
         elif body.ignored == "form-row" and (unit := [t for t in _texts(body) if UNIT.search(t)]):
             current = in_title(" ".join(unit)) or in_title(sheet)
@@ -134,6 +135,13 @@ def _core(name: str) -> str:
 def _compact(line: str) -> str:
     text = re.sub(r"\s+", "", half_width(line)).strip("【】[]<>《》*-=·")
     return re.sub(rf"^[(]?{COUNT}{{1,3}}[).、]+|^第{COUNT}+[.、:]?", "", text)
+
+
+def _in_table(texts: Sequence[str]) -> str | None:
+    """A line that names the village, or the title of the next page."""
+    if not texts or len(texts) > 2:
+        return None
+    return in_line(texts[0]) or (in_title(texts[0]) if IS_TITLE.fullmatch(texts[0]) else None)
 
 
 def _title_of(texts: Sequence[str]) -> str | None:

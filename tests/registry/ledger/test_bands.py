@@ -39,3 +39,14 @@ def test_a_roster_of_few_children_is_no_page(rows: list[list[Any]]) -> None:
         len(rows) - len(reading.columns) - (rows[-1][0] == "合计")
     )
     assert all(table.header_rows for table in reading.columns)
+
+
+def test_a_guardian_in_a_band_is_the_guardian_whatever_the_relation() -> None:
+    rows = [*PAGE, ["监护人姓名", "与儿童关系", "联系电话"], ["王桂花", "奶奶", "13800000001"]]
+    (row,) = children(read(workbook({"a": rows}, [(2, 0, 3, 0)])))
+    told = {label: value for label, value in (row.record or {}).items() if label.startswith(("委托", "祖母"))}
+    assert told == {
+        "委托监护人.姓名": "王桂花",
+        "委托监护人.与被监护人关系": "奶奶",
+        "委托监护人.联系电话": "13800000001",
+    }

@@ -358,3 +358,13 @@ def test_a_pages_table_of_relatives_is_read_with_columns_that_no_field_keeps() -
         "姓名": "张三", "性别": "男", "公民身份证号码": CHILD, "父亲.姓名": "张大", "父亲.联系电话": "13900000001",
         "母亲.姓名": "李四", "母亲.联系电话": "13900000002", "委托监护人.姓名": "王桂花", "委托监护人.与被监护人关系": "奶奶",
     }  # fmt: skip
+
+
+def test_the_unit_below_the_list_is_no_child() -> None:
+    reading = read(
+        workbook({"a": [HEADER, CHILD_ROW, ["填报单位", "青禾镇", None, "联系电话", "13800000001"]]})
+    )
+    assert [row.reasons for row in reading.rows if row.outcome == "ignored"] == [
+        ("header-row",),
+        ("signature-row",),
+    ]

@@ -111,3 +111,9 @@ def test_ditto_is_the_village_above_and_never_a_blanks() -> None:
     told = ["上塘村", "同上", "〃", None, "同上", "下塘村"]
     rows = [[*HEADER, "村名"], *(child(11 + 2 * at, village) for at, village in enumerate(told))]
     assert named(rows, "Sheet1") == ["上塘村", "上塘村", "上塘村", None, None, "下塘村"]
+
+
+def test_the_title_of_the_next_page_names_its_village_and_a_note_does_not() -> None:
+    rows = [["青禾镇上塘村留守儿童花名册"], HEADER, child(11), ["青禾镇下塘村留守儿童花名册"], HEADER, child(13),
+            ["注:石桥村留守儿童另表"], child(15)]  # fmt: skip
+    assert named(rows, "Sheet1") == ["青禾镇上塘村", "青禾镇下塘村", "青禾镇下塘村"]
