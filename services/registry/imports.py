@@ -31,11 +31,13 @@ from services.registry.ledger.codes import code_of, explain, get_codes
 from services.registry.ledger.model import LedgerReading, Row
 from services.registry.ledger.reader import read_ledger
 from services.registry.ledger.refused import refused_workbook
+from services.registry.ledger.villages import fitting
 
 _TOGETHER = 250
 _CASES = 3
 
 ELSEWHERE = "on-file-elsewhere"
+VILLAGE_UNKNOWN, VILLAGE_UNCLEAR = "village-unknown", "village-unclear"
 CODES = {
     "unchanged": ("该儿童已在台账,信息无变化", "The child is on file already and nothing differs"),
     "updated": (
@@ -53,6 +55,14 @@ CODES = {
     ELSEWHERE: (
         "该儿童的档案由其他乡镇保管,请通过档案移交办理",
         "The child's file is kept by another township: ask for its transfer",
+    ),
+    VILLAGE_UNKNOWN: (
+        "所在乡镇没有这个村,已登记在本级,请核对村名",
+        "No village of yours has this name: the child was put under the township itself, check the name",
+    ),
+    VILLAGE_UNCLEAR: (
+        "有几个村符合这个名称,已登记在本级,请写明全称",
+        "Several villages fit this name: the child was put under the township itself, write the full name",
     ),
     "file-missing": ("文件不存在或不能读取", "The file isn't there or can't be read"),
 }
@@ -82,6 +92,8 @@ class Result:
             line["duplicate_of"] = {"file": of.file, "sheet": of.sheet, "row": of.row}
         if row.record is not None:
             line["record"] = row.record
+        if row.village is not None:
+            line["village"] = row.village
         if self.child is not None:
             line["child"] = str(self.child)
         return line
@@ -148,12 +160,13 @@ class Imports:
         return await asyncio.to_thread(refused_workbook, reading, refused)
 
     async def _some(self, order: Order, reading: LedgerReading, rows: Sequence[Row]) -> list[Result]:
+        regions, rows = self._placed(order.who, rows)
         results = [Result(row, row.outcome, row.reasons) for row in rows]
         wanted: dict[int, tuple[LedgerFacts, str]] = {}
         for i, row in enumerate(rows):
             if row.outcome == "accepted" and row.record is not None:
                 try:
-                    wanted[i] = facts_from(row.record, order.rural), self._region(order.who, row.place.sheet)
+                    wanted[i] = facts_from(row.record, order.rural), regions[i]
                 except ValidationError:
                     results[i] = Result(row, "refused", ("value-too-long",))
         tokens = {
@@ -212,14 +225,25 @@ class Imports:
         child = None if order.dry_run else UUID(answer.events[0].subject)
         return Result(row, "accepted", (), child, answer.token)
 
-    def _region(self, who: Principal, sheet: str) -> str:
-        """Return the village that a sheet is named after, else the township itself."""
-        named = [
-            code
-            for code, region in self._reference.regions.items()
-            if covers(who.body.region, code) and code != who.body.region and region["name"] in sheet
-        ]
-        return named[0] if len(named) == 1 else who.body.region
+    def _placed(self, who: Principal, rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
+        """Return each row's region, and the rows with what is doubted about it.
+
+        It is the one region beneath the clerk's that fits the village named, else the clerk's own.
+        """
+        mine = who.body.region
+        names = {code: r["name"] for code, r in self._reference.regions.items() if covers(mine, code)}
+        fits: dict[str, list[str]] = {}
+        regions, told = [], []
+        for row in rows:
+            text = row.village or row.place.sheet
+            if text not in fits:
+                fits[text] = fitting(text, names)
+            codes = fits[text]
+            regions.append(codes[0] if len(codes) == 1 else mine)
+            doubt = f"{text}:{VILLAGE_UNCLEAR if codes else VILLAGE_UNKNOWN}"
+            doubted = row.outcome == "accepted" and row.village and len(codes) != 1
+            told.append(replace(row, warnings=(*row.warnings, doubt)) if doubted else row)
+        return regions, told
 
     def _command(
         self, reading: LedgerReading, facts: LedgerFacts, region: str, child: UUID | None

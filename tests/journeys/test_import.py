@@ -240,6 +240,29 @@ async def test_a_child_whose_file_another_township_keeps_is_refused_by_a_name_th
     assert "child" not in told, "whose file it is stays where it is"
 
 
+@pytest.mark.req("REG-06")
+async def test_a_child_is_put_under_the_village_that_its_row_names(running: Running) -> None:
+    named = ["下塘村", "柳湾", "青禾镇石桥村村委会", "王家村", None]
+    rows = [
+        "村(居),姓名,性别,出生日期,现居住地,父母双方同时外出,父亲姓名,母亲姓名",
+        *(
+            f"{village or ''},壬{'甲乙丙丁戊'[at]}禾,男,2015-03-0{at + 1},某组,是,壬大田,何春"
+            for at, village in enumerate(named)
+        ),
+    ]
+    content = "\n".join(rows).encode()
+    *told, file = await send(running, content, "壬.csv", rural="verified")
+    assert file["counts"] == {"accepted": 5, "ignored": 1}
+    doubts = [[w for w in row["warnings"] if "village" in w] for row in told[1:]]
+    assert doubts == [[], [], [], ["王家村:village-unknown"], []]
+    clerk = await running.sign_in("township-a-clerk")
+    await running.client.settled()
+    found = [(await clerk.search(name=row["record"]["姓名"]))[0]["region"] for row in told[1:]]
+    assert [int(code[-3:]) for code in found] == [2, 3, 4, 0, 0]
+    *again, _ = await send(running, content, "壬.csv", rural="verified")
+    assert [row["reasons"] for row in again[1:]] == [["unchanged"]] * 5
+
+
 async def undo(running: Running, made: str, key: str = "township-a-clerk") -> list[dict[str, Any]]:
     clerk = await running.sign_in(key)
     answer = await clerk.post_lines(f"registry/imports/{made}/undo")

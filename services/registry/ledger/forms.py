@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from dataclasses import field as made_by
 from itertools import groupby, pairwise
 
+from services.registry.ledger.bands import banded
 from services.registry.ledger.boxes import Box, Lines, Place, lines_of
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import (
     is_label,
     is_relation,
+    is_section,
     is_silent,
     kinds,
     meaning_of,
     persons,
     relative_field,
 )
-from services.registry.ledger.model import Cell, Column, Sheet, SheetRow
+from services.registry.ledger.model import Cell, Column, FileRefused, Sheet, SheetRow
 from services.registry.ledger.tables import Body
 from services.registry.ledger.values.options import TICKED, UNTICKED, option_of
 from services.registry.ledger.values.texts import plain
@@ -27,6 +29,10 @@ NAME = "姓名"
 REACH = 60  # rows before the first page
 FEWEST = 5  # labels with a place for their value beside them: less is no form
 IN_ONE_CELL = re.compile(r"^\s*([^:\uff1a]{1,24}?)\s*[:\uff1a]\s*(\S.*)$", re.DOTALL)
+SHORTEST = {
+    "公民身份证号码": 15,
+    "出生日期": 8,
+}  # characters of a whole value
 TICKABLE = ("yesno", "choice", "choices")
 PIECES = {"id": 2, "date": 5, "phone": 4}  # longest piece of a value that is written a box a digit
 
@@ -52,13 +58,15 @@ class _Page:
 
 def read_forms(sheet: Sheet) -> list[Body] | None:
     """The pages of a sheet as bodies, every other row as a part of a page; None where the sheet is no form."""
-    if not _starts(lines_of(sheet, sheet.rows[:REACH])):
+    if not _starts(banded(lines_of(sheet, sheet.rows[:REACH]))):
         return None
-    lines = lines_of(sheet, sheet.rows)
+    lines = banded(lines_of(sheet, sheet.rows))
     starts = _starts(lines)
     pages = [page for page in _pages(lines, starts) if page.lines]
     if max((len(page.lines) for page in pages), default=0) < FEWEST:
         return None
+    if _in_columns(lines):
+        raise FileRefused("children-in-columns", sheet.name)
     bodies: dict[int, list[Body]] = {}
     rows = {row.index: row for row in sheet.rows}
     for page in pages:
@@ -68,6 +76,21 @@ def read_forms(sheet: Sheet) -> list[Body] | None:
         body for index, row in rows.items()
         for body in bodies.get(index) or [Body(row, (), "title-row" if index < first else "form-row")]
     ]  # fmt: skip
+
+
+def _in_columns(lines: Lines) -> bool:
+    """Whether a line holds several citizens' numbers, or days of birth, beside the one label in front of it."""
+    for line in lines.values():
+        meaning = meaning_of((line[0].text,)) if line and line[0].text else None
+        values = [plain(box.cell) for box in line[1:] if not is_label(box.text)]
+        field = meaning.field if meaning else None
+        if (
+            len(values) == len(line) - 1 > 1
+            and field in SHORTEST
+            and all(len(v) >= SHORTEST[field] for v in values)
+        ):
+            return True
+    return False
 
 
 def _starts(lines: Lines) -> list[Place]:
@@ -87,7 +110,7 @@ def _is_name(box: Box, after: Box | None, line: Sequence[Box]) -> bool:
 
 def _heads_columns(line: Sequence[Box]) -> bool:
     """Labels beside labels, with no place between them, head the columns of a roster."""
-    labels = [box for box in line if is_label(box.text) and not is_silent(box.text)]
+    labels = [box for box in line if is_label(box.text) and not is_section(box.text)]
     beside = sum(one.right + 1 == other.left for one, other in pairwise(labels))
     return bool(labels) and beside * 2 >= len(labels)
 
@@ -97,7 +120,7 @@ def _person_before(box: Box, line: Sequence[Box]) -> bool:
 
 
 def _pairs(line: Sequence[Box]) -> Iterator[tuple[Box, Box | None]]:
-    return zip(line, [*line[1:], None], strict=True)
+    return zip(line, [*line[1:], *[None] * bool(line)], strict=True)
 
 
 def _pages(lines: Lines, starts: list[Place]) -> Iterator[_Page]:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.registry.ledger.blocks import blocks_of
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import Meaning, is_label, levels_of, meaning_of
 from services.registry.ledger.model import Cell, Choices, Column, Merge, SheetRow
 
 HIGHEST = 4  # levels of a header
+SURE = 3  # the score of a header that is found without being looked for
 REACH = 60  # rows before a header
 LONGEST_LABEL = 120
 NONE: Choices = {}
@@ -21,13 +23,18 @@ class Header:
     height: int
     columns: tuple[Column, ...]
     score: float
+    blocks: tuple[tuple[Column, ...], ...] = ()
+    """Of a roster in several blocks side by side: the columns of each."""
 
 
 def find_header(
     rows: Sequence[SheetRow], merges: Sequence[Merge], start: int, reach: int = REACH, choices: Choices = NONE
 ) -> Header | None:
-    """The best block within `reach` rows from `start`; of equals the first and lowest one. `choices` come first."""
-    best: Header | None = None
+    """The best block within `reach` rows from `start`, or a good one with rows of its own above it.
+
+    Of equals the first and lowest one. `choices` come first.
+    """
+    found: list[Header] = []
     near = rows[start : start + reach + HIGHEST]
     merges = [merge for merge in merges if near and near[0].index <= merge[0] <= near[-1].index]
     for first in range(start, min(start + reach, len(rows))):
@@ -38,9 +45,21 @@ def find_header(
             if len(block) < height or block[-1].index - block[0].index >= HIGHEST:
                 break
             header = _read(block, merges, first, choices)
-            if header and (best is None or header.score > best.score):
-                best = header
-    return best
+            if header:
+                found.append(header)
+    best = max(found, key=lambda header: header.score, default=None)  # of equals the first
+    if best is None:
+        return None
+    above = [h for h in found if h.first + h.height < best.first and h.score >= SURE]
+    first = min((h.first for h in above), default=best.first)  # a table of its own with fewer columns
+    return _in_blocks(max((h for h in found if h.first == first), key=lambda header: header.score))
+
+
+def _in_blocks(header: Header) -> Header:
+    blocks = blocks_of(header.columns)
+    if len(blocks) < 2:
+        return header
+    return replace(header, columns=tuple(column for block in blocks for column in block), blocks=blocks)
 
 
 def looks_like_header(row: SheetRow) -> bool:

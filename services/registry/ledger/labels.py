@@ -1,14 +1,17 @@
 """What a column means, told by the labels above it from top to bottom."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from services.registry.ledger.data import bare, load, without_brackets
+from services.registry.ledger.data import bare, half_width, load, without_brackets
 from services.registry.ledger.values.options import option_of
 
 PIECES = ("年", "月", "日")
-AND_PHONE = "及电话"
+TOGETHER = "+"  # between the fields that one column holds
+TOLD_BY_SHAPE = {"联系电话", "公民身份证号码", "与被监护人关系"}
+BETWEEN = re.compile(r"以及|及其|[/、,;()\s+&及]+|(?<=[名话号码])[和与]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,24 @@ def person_labels() -> dict[tuple[str, str], str]:
     }
 
 
-@cache
-def name_and_phone() -> dict[tuple[str | None, str], str]:
-    """(person above, label) → the person whose name and telephone stand in one column."""
-    labels = load("labels")
-    found: dict[tuple[str | None, str], str] = {}
-    for person in labels["person_fields"]["联系电话"]["of"]:
-        for label in labels["name_and_phone"]:
-            found[person, bare(label)] = person
-            found |= {(None, bare(f"{name}{label}")): person for name in labels["persons"][person]}
-    return found
+def several_fields(label: str, person: str | None) -> tuple[str, str] | None:
+    """The person and the fields of a column that holds several: `父亲(姓名/电话)` → 父亲, 姓名+联系电话."""
+    words = [word for word in BETWEEN.split(half_width(label).strip()) if bare(word)]
+    glued = {bare(both) for both in load("labels")["name_and_phone"]}
+    fields: list[str] = []
+    for word in words:
+        text = bare(word)
+        names = (name for name, who in persons().items() if text.startswith(name) and person in (None, who))
+        said = max(names, key=len, default=None)
+        if said and (person is None or text == said or (person, text) not in person_labels()):
+            person, text = persons()[said], text.removeprefix(said)
+        if person is None or (text and text not in glued and (person, text) not in person_labels()):
+            return None
+        fields += ["姓名", "联系电话"] if text in glued else [person_labels()[person, text]] if text else []
+    fields = list(dict.fromkeys(fields))
+    if len(words) > 1 and bare(words[0]) in persons() and {*fields} <= TOLD_BY_SHAPE:
+        fields.insert(0, "姓名")  # 监护人(关系)
+    return (person, TOGETHER.join(fields)) if person and len(fields) > 1 and "姓名" in fields else None
 
 
 @cache
@@ -115,6 +126,9 @@ Found = tuple[str | None, str | None, str | None]
 
 
 def _level(level: str, person: str | None, field: str | None, *, last: bool) -> Found | None:
+    several = several_fields(level, person) if field is None else None
+    if several:
+        return several[0], f"{several[0]}.姓名", several[1]
     for text in dict.fromkeys((bare(level), without_brackets(level))):
         found = _known(level, text, person, field, last=last)
         if found is not None:
@@ -129,9 +143,6 @@ def _known(level: str, text: str, person: str | None, field: str | None, *, last
         return person, field, option
     if person and (person, text) in person_labels():
         return person, f"{person}.{person_labels()[person, text]}", None
-    both = name_and_phone().get((person, text))
-    if both:
-        return both, f"{both}.姓名", AND_PHONE
     if text in whole_labels() and (person is None or whole_labels()[text].startswith(f"{person}.")):
         return person, whole_labels()[text], None
     if text in persons() and field is None:
@@ -156,13 +167,23 @@ def is_label(text: str) -> bool:
     forms = {bare(text), without_brackets(text)}
     silent = silent_labels()[0] | silent_labels()[1]
     known = (whole_labels(), persons(), loose_labels(), silent, relations())
-    both = any((None, form) in name_and_phone() for form in forms)
-    return both or any(form in group for form in forms for group in known)
+    return any(form in group for form in forms for group in known) or several_fields(text, None) is not None
+
+
+def persons_name(text: str) -> str | None:
+    """The person of whom the text speaks, where it is nothing but that."""
+    return persons().get(bare(text))
 
 
 def is_relation(label: str) -> bool:
     """Whether the last of a column's labels says that a relative is named there."""
     return bare(label.rsplit(" ", maxsplit=1)[-1]) in relations()
+
+
+def is_parents(label: str) -> bool:
+    """Whether a column's labels speak of the parents without saying which of them."""
+    words = [bare(word) for word in load("labels")["parents"]]
+    return any(bare(level).startswith(word) for level in label.split(" ") for word in words)
 
 
 def relative_field(label: str) -> str | None:
@@ -178,6 +199,15 @@ def relative_field(label: str) -> str | None:
 @cache
 def relations() -> frozenset[str]:
     return frozenset(bare(label) for label in load("labels")["relations"])
+
+
+@cache
+def running_numbers() -> frozenset[str]:
+    return frozenset(bare(label) for label in load("labels")["running_numbers"])
+
+
+def is_section(text: str) -> bool:
+    return bool({bare(text), without_brackets(text)} & silent_labels()[0])
 
 
 def is_silent(text: str) -> bool:

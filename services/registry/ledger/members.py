@@ -1,25 +1,34 @@
-"""Several rows a child: a line for the father, the mother, the guardian, told apart by a column of relations."""
+"""Several rows a child: a line for the father, the mother, the guardian, told apart by a column of relations.
+
+Where the columns are the parents' and nothing says which is which, `parents.py` tells them apart.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from services.registry.ledger.data import bare
-from services.registry.ledger.labels import is_relation, kinds, persons, relative_field
+from services.registry.ledger.labels import is_parents, is_relation, kinds, persons, relative_field
 from services.registry.ledger.model import Cell, Column, SheetRow
+from services.registry.ledger.parents import PARENTS, Told, tell_parents
 from services.registry.ledger.tables import Body, Table
 
 OWN = ("姓名", "公民身份证号码")
+SUMS = ("total-row", "signature-row")
 MOST = 5  # of six relations, so many have to name a person of the form
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """The column of relations, the child's own name and number before it, the relative's fields behind it."""
+    """The column of relations, the child's own columns before it, the relative's fields behind it.
 
-    relation: Column
+    Without a column of relations the lines are the `parents`', or of relatives that nothing tells apart.
+    """
+
+    relation: Column | None
     own: tuple[Column, ...]
     fields: dict[int, str]
+    parents: bool = False
 
 
 def fold_members(tables: Sequence[Table], bodies: Sequence[Body]) -> tuple[list[Table], list[Body]]:
@@ -69,7 +78,25 @@ def _layout(columns: Sequence[Column], rows: Sequence[Body]) -> _Layout | None:
         fields = _fields(columns[at + 1 :], more)
         if more and "姓名" in fields.values():
             return _Layout(relation, own, fields)
-    return None
+    return _layout_of_parents(columns, rows)
+
+
+def _layout_of_parents(columns: Sequence[Column], rows: Sequence[Body]) -> _Layout | None:
+    """The layout where a child has a second line with nothing but a relative's cells."""
+    first = next(
+        (at for at, c in enumerate(columns) if c.field is None and relative_field(c.label) == "姓名"), None
+    )
+    if first is None:
+        return None
+    own = tuple(c for c in columns[:first] if c.field)
+    name = columns[first].index
+    more = [
+        row for before, row in pairwise(rows)
+        if _cell(row, name) is not None and before.ignored is None and _follows(row, before, own)
+    ]  # fmt: skip
+    named = any(c.field == "姓名" for c in own)
+    parents = is_parents(columns[first].label)
+    return _Layout(None, own, _fields(columns[first:], more), parents) if more and named else None
 
 
 def _fields(columns: Sequence[Column], more: Sequence[Body]) -> dict[int, str]:
@@ -95,8 +122,7 @@ def _fold(bodies: Sequence[Body], found: dict[int, _Layout]) -> Iterator[Body]:
     parts: list[Body] = []  # of the child, and what stands between its lines
     for body in bodies:
         layout = found.get(id(body.columns))
-        person = layout and _person(body, layout.relation)
-        if layout and child and person and _follows(body, child[0], layout.own):
+        if layout and child and _goes_on(body, child, layout):
             child.append(body)
             parts.append(Body(body.row, (), "member-row"))
         elif layout and body.ignored is None:
@@ -105,6 +131,19 @@ def _fold(bodies: Sequence[Body], found: dict[int, _Layout]) -> Iterator[Body]:
         else:
             parts.append(body)
     yield from _joined(child, parts, found)
+
+
+def _goes_on(body: Body, child: Sequence[Body], layout: _Layout) -> bool:
+    """Whether a row is another line of the child."""
+    if layout.relation:
+        said = _person(body, layout.relation) is not None
+    else:
+        said = (
+            body.ignored not in SUMS
+            and len(child) < len(PARENTS)
+            and any(_cell(body, i) is not None for i in layout.fields)
+        )
+    return said and _follows(body, child[0], layout.own)
 
 
 def _joined(lines: Sequence[Body], parts: Sequence[Body], found: dict[int, _Layout]) -> Iterator[Body]:
@@ -116,15 +155,16 @@ def _joined(lines: Sequence[Body], parts: Sequence[Body], found: dict[int, _Layo
 
 def _child(lines: Sequence[Body], layout: _Layout) -> Body:
     first = lines[0]
-    theirs = {layout.relation.index, *layout.fields}
+    theirs = {*layout.fields} | ({layout.relation.index} if layout.relation else set())
     columns = [column for column in first.columns if column.index not in theirs]
     width = 1 + max(column.index for column in first.columns)
     cells: list[Cell] = [*first.row.cells[:width], *[None] * (width - len(first.row.cells))]
     places: dict[int, tuple[int, int]] = {}
     warnings: list[str] = []
     taken: dict[str, Cell] = {}
-    for line in lines:
-        person = _person(line, layout.relation)
+    told = _persons(lines, layout)
+    warnings += told.doubts
+    for line, person in zip(lines, told.persons, strict=True):
         values = {i: cell for i in layout.fields if (cell := _cell(line, i)) is not None}
         warnings += ["member-unclear"] if values and person is None else []
         for index, value in values.items() if person else ():
@@ -141,6 +181,18 @@ def _child(lines: Sequence[Body], layout: _Layout) -> Body:
     row = SheetRow(first.row.index, tuple(cells))
     return Body(
         row, tuple(columns), None, tuple(dict.fromkeys(warnings)), places, first.own or first.row.cells
+    )
+
+
+def _persons(lines: Sequence[Body], layout: _Layout) -> Told:
+    if layout.relation:
+        return Told([_person(line, layout.relation) for line in lines])
+    if not layout.parents:
+        return Told([None] * len(lines))
+    name, number = (next((i for i, field in layout.fields.items() if field == kind), -1) for kind in OWN)
+    child = next(_cell(lines[0], c.index) for c in layout.own if c.field == "姓名")
+    return tell_parents(
+        child, [(_cell(line, name), _cell(line, number) if number >= 0 else None) for line in lines]
     )
 
 

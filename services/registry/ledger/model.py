@@ -68,13 +68,17 @@ class Column:
 
 @dataclass(frozen=True)
 class SheetColumns:
-    """The header found on a sheet: its rows (from 1), what each column means, the merges inside it."""
+    """The header found on a sheet: its rows (from 1), what each column means, the merges inside it.
+
+    A sheet that `continues` another has no header of its own.
+    """
 
     sheet: str
     header_rows: tuple[int, ...]
     columns: tuple[Column, ...]
     merges: tuple[Merge, ...] = ()
     hidden: bool = False
+    continues: "SheetColumns | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Row:
 
     `reasons` and `warnings` are codes of codes.yaml; a warning may stand behind the label it is about,
     as in `父亲.公民身份证号码:id-checksum-wrong`. `cells` are the office's own, for giving the row back.
+    `village` is the text that names the row's village: its own cell, a line above it, the title, or the sheet.
     """
 
     place: Place
@@ -92,6 +97,7 @@ class Row:
     duplicate_of: Place | None = None
     record: dict[str, Any] | None = None
     cells: tuple[Cell, ...] = ()
+    village: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from services.registry.ledger.labels import AND_PHONE, PIECES, kinds
+from services.registry.ledger.labels import PIECES, TOGETHER, kinds
 from services.registry.ledger.limits import TEXT_CHARS
 from services.registry.ledger.model import Cell, Column, Sheet
-from services.registry.ledger.tables import Body
+from services.registry.ledger.tables import VILLAGE, Body
 from services.registry.ledger.values.dates import read_date
 from services.registry.ledger.values.ids import read_id
 from services.registry.ledger.values.names import read_name, read_relative
@@ -16,9 +17,10 @@ from services.registry.ledger.values.options import read_choice, read_choices, r
 from services.registry.ledger.values.phones import read_phone
 from services.registry.ledger.values.read import Read, Setting
 from services.registry.ledger.values.texts import plain, read_text
+from services.registry.ledger.values.together import NAME, PHONE, apart
+from services.registry.ledger.villages import in_cell
 
-NUMBER_BEHIND = re.compile(r"(\D*?)([\d+][\d\s-]{6,}\d)\D?")
-BETWEEN = " :,、/;()，；（）"
+PHONE_INSIDE = re.compile(r"\d{7}")
 GUARDIAN = "委托监护人"
 TOO_LONG = {
     "name": "name-unreadable",
@@ -45,6 +47,7 @@ class Draft:
     record: dict[str, Any] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    village: str | None = None
 
 
 def read_record(sheet: Sheet, body: Body) -> Draft:
@@ -60,11 +63,12 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
         _note_cell(sheet, body, column, draft)
         if cell is None:
             continue
-        if column.option in PIECES:
+        if column.field == VILLAGE:
+            draft.village = in_cell(cell) if isinstance(cell, str) else None
+        elif column.option in PIECES:
             pieces.setdefault(column.field, {})[column.option] = cell
-        elif column.option == AND_PHONE:
-            for label, part in _name_and_phone(column.field, cell):
-                _take(draft, label, part, setting)
+        elif asked := _asked(column, cell):
+            _take_apart(draft, column.field, cell, asked, setting)
         elif column.option is not None:
             ticks.setdefault(column.field, []).append((column.option, read_tick(cell)))
         else:
@@ -76,15 +80,26 @@ def read_record(sheet: Sheet, body: Body) -> Draft:
     return draft
 
 
-def _name_and_phone(label: str, cell: Cell) -> list[tuple[str, Cell]]:
-    """王桂花 13800000001 as a name and a telephone; without digits it is a name, without letters a telephone."""
-    phone_label = label.replace("姓名", "联系电话")
-    text = plain(cell)
-    found = NUMBER_BEHIND.fullmatch(text)
-    if found is None:
-        return [(label, cell)]
-    name, number = found[1].strip(BETWEEN), found[2].strip(BETWEEN)
-    return [(label, name or None), (phone_label, number or None)]
+def _asked(column: Column, cell: Cell) -> list[str]:
+    """The fields that a cell holds together: the label names them, or a telephone stands behind a relative's name."""
+    if column.option and TOGETHER in column.option:
+        return column.option.split(TOGETHER)
+    with_phone = column.field in _with_phone() and isinstance(cell, str) and PHONE_INSIDE.search(cell)
+    return [NAME, PHONE] if with_phone else []
+
+
+@cache
+def _with_phone() -> frozenset[str]:
+    return frozenset(label.replace(PHONE, NAME) for label in kinds() if label.endswith(PHONE))
+
+
+def _take_apart(draft: Draft, field: str, cell: Cell, asked: list[str], setting: Setting) -> None:
+    person = field.partition(".")[0]
+    found, left = apart(cell, asked)
+    for part, value in found.items():
+        _take(draft, f"{person}.{part}", value, setting)
+    if left:
+        draft.warnings.append(f"{field}:part-unclear")
 
 
 def _date_of(pieces: dict[str, Cell]) -> Cell:

@@ -4,6 +4,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any
 
 import xlsxwriter
@@ -34,8 +35,10 @@ def refused_workbook(reading: LedgerReading, refused: Sequence[tuple[Row, list[s
     }
     with xlsxwriter.Workbook(buffer, options | {"date_1904": reading.date_1904}) as book:
         by_sheet: dict[str, list[tuple[Row, list[str]]]] = defaultdict(list)
-        for row, reasons in refused:
-            by_sheet[row.place.sheet].append((row, reasons))
+        for (sheet, _), same in groupby(refused, key=lambda told: (told[0].place.sheet, told[0].place.row)):
+            beside = list(same)  # children side by side go back as the one row that they are
+            reasons = dict.fromkeys(reason for _, each in beside for reason in each)
+            by_sheet[sheet].append((beside[0][0], [*reasons]))
         for name, rows in by_sheet.items():
             _sheet(book, reading, name, rows)
         if not by_sheet:
@@ -46,14 +49,15 @@ def refused_workbook(reading: LedgerReading, refused: Sequence[tuple[Row, list[s
 def _sheet(book: Any, reading: LedgerReading, name: str, refused: list[tuple[Row, list[str]]]) -> None:
     sheet = book.add_worksheet(name or None)
     formats = {kind: book.add_format({"num_format": shown}) for kind, shown in FORMATS.items()}
-    tables = [table for table in reading.columns if table.sheet == name]
-    above = [row for row in reading.rows if row.place.sheet == name and row.outcome == "ignored"]
+    tables = [table.continues or table for table in reading.columns if table.sheet == name]
+    headed = tables[0].sheet if tables else name  # where the header stands that this sheet goes on with
+    above = [row for row in reading.rows if row.place.sheet == headed and row.outcome == "ignored"]
     lines = [(row, [REASON] if _first_of(row, tables) else []) for row in above if row.reasons[0] in ABOVE]
     lines += [(row, [_told(reasons)]) for row, reasons in refused]
     lines += [(row, []) for row in _parts(reading, name, {row.place.row for row, _ in refused})]
-    lines.sort(key=lambda line: line[0].place.row)
+    lines.sort(key=lambda line: (line[0].place.sheet == name != headed, line[0].place.row))
     width = _reason_column(lines, tables)
-    moved = {row.place.row - 1: at for at, (row, _) in enumerate(lines)}
+    moved = {row.place.row - 1: at for at, (row, _) in enumerate(lines) if row.place.sheet == headed}
     for at, (row, note) in enumerate(lines):
         for column, cell in enumerate((*row.cells[:width], *[None] * (width - len(row.cells)), *note)):
             _write(sheet, at, column, cell, formats)

@@ -9,6 +9,7 @@ from services.registry.ledger.model import FileRefused, SheetRow
 
 DELIMITERS = ",\t;|，"
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f]")
+EXACT = re.compile(r'^="([^"]*)"$')  # how web pages export text that must stay text
 LINE = re.compile(r"[^\r\n]*")
 
 
@@ -69,5 +70,5 @@ def _rows(text: str, delimiter: str) -> tuple[SheetRow, ...]:
                 raise FileRefused("too-many-columns", str(len(cells)))
             cells = cells[: limits.COLUMNS]  # noqa: PLW2901 - only empty cells fall away
         if any(cell.strip() for cell in cells):
-            rows.append(SheetRow(index, tuple(cell or None for cell in cells)))
+            rows.append(SheetRow(index, tuple(EXACT.sub(r"\1", cell) or None for cell in cells)))
     return tuple(rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 from tests.registry.ledger.making import text_file, workbook
@@ -31,6 +32,23 @@ OTHER_WORDS = {
     "委托监护人.姓名": "监护人姓名", "委托监护人.联系电话": "监护人电话", "委托监护人.与被监护人关系": "与儿童关系",
     "家庭经济来源": "经济来源",
 }  # fmt: skip
+SYSTEM = {
+    "姓名": "儿童姓名", "公民身份证号码": "儿童身份证件号码", "性别": "性别", "民族": "民族", "出生日期": "出生日期",
+    "户籍所在地": "户籍详细地址", "现居住地": "现居住地详细地址", "父亲.姓名": "父亲姓名",
+    "父亲.公民身份证号码": "父亲身份证件号码",
+    "父亲.当前务工地点": "父亲外出务工地", "父亲.联系电话": "父亲联系电话", "母亲.姓名": "母亲姓名",
+    "母亲.公民身份证号码": "母亲身份证件号码",
+    "委托监护人.姓名": "监护人姓名", "委托监护人.公民身份证号码": "监护人身份证件号码",
+    "委托监护人.与被监护人关系": "监护人与儿童关系",
+    "就学情况": "就学状态", "身体情况": "健康状况",
+}  # fmt: skip
+OLD_SCRIPT = {
+    "姓名": "姓名", "性别": "性別", "公民身份证号码": "身份證號碼", "户籍所在地": "戶籍所在地", "现居住地": "現居住地",
+    "身体情况": "健康狀況",
+    "就学情况": "就學情況", "父亲.姓名": "父親姓名", "父亲.联系电话": "父親聯繫電話", "母亲.姓名": "母親姓名",
+    "母亲.联系电话": "母親聯繫電話",
+    "委托监护人.姓名": "委託監護人姓名", "委托监护人.与被监护人关系": "與被監護人關係", "监护类型": "監護類型",
+}  # fmt: skip
 FEW = {
     "姓名": "姓名",
     "性别": "性别",
@@ -51,6 +69,44 @@ def roster(
     for order, truth in enumerate(truths, 1):
         at[len(rows)] = truth
         rows.append([order, *(truth.says(label, write) for label in labels)])
+    return rows, at
+
+
+def two_tables(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth]]:
+    """A table below another, each with columns of its own, footnotes and a stamp's line at the end."""
+    few = {label: PLAIN[label] for label in ("姓名", "性别", "公民身份证号码", "父亲.姓名")}
+    rows: Cells = []
+    at: dict[int, Truth] = {}
+    for title, labels, some in (
+        ("一、留守儿童", few, truths[::2]),
+        ("二、困境儿童", OTHER_WORDS, truths[1::2]),
+    ):
+        told, places = roster(some, labels, PLAINLY, top=[[title]])
+        at |= {row + len(rows): truth for row, truth in places.items()}
+        rows += told
+        for truth in some:
+            truth.record = {label: value for label, value in truth.record.items() if label in labels}
+    rows += [
+        ["注:1.红色为新增儿童。2.带*的已核实。"], [None, "备注:蓝色为转出"], ["合计", f"{len(truths)}人"], [],
+        ["填报日期:2016年7月31日"], ["上塘村村民委员会(盖章)", None, None, None, "2016年7月31日"],
+    ]  # fmt: skip
+    return rows, at
+
+
+def side_by_side(truths: Sequence[Truth], blocks: int) -> tuple[Cells, dict[int, list[Truth]]]:
+    """Blocks of the same labels side by side, to save paper; children run down the first, then the next."""
+    one = ["姓名", "性别", "公民身份证号码", "父亲.姓名"]
+    rows: Cells = [["序号", *(PLAIN[label] for label in one), None] * blocks]
+    height = -(-len(truths) // blocks)
+    at: dict[int, list[Truth]] = {}
+    for line in range(height):
+        here = truths[line::height]
+        at[len(rows)] = list(here)
+        told = [
+            [line + 1 + n * height, *(t.says(label, PLAINLY) for label in one), None]
+            for n, t in enumerate(here)
+        ]
+        rows.append([cell for cells in told for cell in cells])
     return rows, at
 
 
@@ -107,6 +163,31 @@ def ticked(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth], Merges]:
     return rows, at, merges
 
 
+VILLAGES = {"上塘村": 5, "下塘村": 3, "柳湾村": 6}
+
+
+def villages(truths: Sequence[Truth], style: str) -> tuple[Cells, dict[int, Truth], Merges]:
+    """A township's roster: the village in each row (`column`), at its first child (`once`), `merged`, or a line (`heading`)."""
+    waiting = iter(truths)
+    labels = ["姓名", "性别", "公民身份证号码", "父亲.姓名"]
+    own = [] if style == "heading" else ["村(社区)"]
+    rows: Cells = [["青禾镇农村留守儿童花名册"], ["序号", *own, *(PLAIN[label] for label in labels)]]
+    at, merges = {}, []
+    for block, (village, count) in enumerate(VILLAGES.items(), 1):
+        if style == "heading":
+            rows.append([f"{'一二三'[block - 1]}、青禾镇{village}({count}人)"])
+        for order, truth in enumerate(islice(waiting, count), 1):
+            truth.village = f"青禾镇{village}" if style == "heading" else village
+            truth.flags |= {"村居:village-from-above"} if style == "once" and order > 1 else set()
+            said = [village if style == "column" or order == 1 else None] if own else []
+            at[len(rows)] = truth
+            rows.append([order, *said, *(truth.says(label, PLAINLY) for label in labels)])
+        if style == "merged":
+            merges.append((len(rows) - count, 1, len(rows) - 1, 1))
+            rows.append(["小计", f"{count}人"])
+    return rows, at, merges
+
+
 RELATIVE = ["姓名", "公民身份证号码", "当前务工地点", "联系电话"]
 
 
@@ -129,6 +210,47 @@ def relatives(truths: Sequence[Truth], write: Notation, own: str) -> tuple[Cells
         if own == "merged" and len(people) > 1:
             merges += [(len(rows) - len(people), column, len(rows) - 1, column) for column in range(6)]
     return rows, at, merges
+
+
+def parents(truths: Sequence[Truth], *, numbers: bool) -> tuple[Cells, dict[int, Truth]]:
+    """A father's line and a mother's, and no word of which is which."""
+    labels = ["姓名", "性别", "公民身份证号码"]
+    theirs = [label for label in RELATIVE if numbers or label != "公民身份证号码"]
+    rows: Cells = [["序号", *labels, *(f"父母{label}" for label in theirs)]]
+    at = {}
+    for order, truth in enumerate(truths, 1):
+        at[len(rows)] = truth
+        for person in ("父亲", "母亲"):
+            own = (
+                [order, *(truth.says(label, PLAINLY) for label in labels)] if person == "父亲" else [None] * 4
+            )
+            rows.append([*own, *(truth.says(f"{person}.{label}", PLAINLY) for label in theirs)])
+        same = [truth.record[f"{p}.姓名"][0] == truth.record["姓名"][0] for p in ("父亲", "母亲")]
+        if not numbers and same == [True, False]:
+            truth.flags.add("parents-by-order")
+        elif not numbers:
+            truth.flags.add("member-unclear")
+            truth.record = {k: v for k, v in truth.record.items() if k[:3] not in ("父亲.", "母亲.")}
+    return rows, at
+
+
+def together(truths: Sequence[Truth]) -> tuple[Cells, dict[int, Truth]]:
+    """A person a cell: 父亲(姓名/电话/务工地), with line breaks, strokes or blanks between."""
+    ways = {
+        "父亲": ("姓名", "联系电话", "当前务工地点"), "母亲": ("姓名", "联系电话", "当前务工地点"),
+        "委托监护人": ("姓名", "联系电话", "与被监护人关系"),
+    }  # fmt: skip
+    labels = ["姓名", "性别", "公民身份证号码"]
+    rows: Cells = [[*labels, "父亲(姓名/电话/务工地)", "母亲姓名、电话、务工地点", "监护人姓名及电话及关系"]]
+    at = {}
+    for truth, between in zip(truths, cycle(("\n", "/", " ", ",")), strict=False):
+        at[len(rows)] = truth
+        people = [
+            between.join(told for label in asked if (told := truth.record.get(f"{person}.{label}")))
+            for person, asked in ways.items()
+        ]  # fmt: skip
+        rows.append([*(truth.says(label, PLAINLY) for label in labels), *people])
+    return rows, at
 
 
 # --- The form as printed
@@ -207,6 +329,26 @@ def own_page(truth: Truth) -> Cells:
         ["称谓", "姓名", "出生年月", "身份证号", "务工地点", "联系方式"], *people,
         ["监护类型", truth.record["监护类型"]], ["备注", None],
     ]  # fmt: skip
+
+
+def bands(truth: Truth, write: Notation) -> Cells:
+    """A page of bands: labels in one line, their values in the line beneath."""
+    groups = [
+        ["姓名", "性别", "民族", "出生日期", "公民身份证号码"],
+        ["户籍所在地", "现居住地", "身体情况", "就学情况"],
+        ["父亲.姓名", "父亲.公民身份证号码", "父亲.当前务工地点", "父亲.联系电话"],
+        ["母亲.姓名", "母亲.当前务工地点", "母亲.联系电话"],
+        ["委托监护人.姓名", "委托监护人.与被监护人关系", "委托监护人.联系电话"],
+        ["监护类型", "家庭经济来源"],
+    ]  # fmt: skip
+    rows: Cells = [["青禾镇留守儿童信息卡"]]
+    for labels in groups:
+        person = labels[0].rpartition(".")[0]
+        rows.append(
+            [person + labels[0].rpartition(".")[2], *(label.rpartition(".")[2] for label in labels[1:])]
+        )
+        rows.append([truth.says(label, write) for label in labels])
+    return rows
 
 
 # --- Files

@@ -2,19 +2,23 @@
 
 import random
 from collections.abc import Sequence
-from itertools import pairwise
+from datetime import date
+from itertools import cycle, pairwise
 from typing import Any
 
 from tests.registry.ledger.layouts import (
     FEW,
+    OLD_SCRIPT,
     OTHER_WORDS,
     PLAIN,
+    SYSTEM,
     Cells,
     Merge,
     Merges,
     Told,
     as_html,
     as_text,
+    bands,
     behind,
     boxes,
     brackets,
@@ -23,9 +27,14 @@ from tests.registry.ledger.layouts import (
     own_page,
     page,
     pages,
+    parents,
     relatives,
     roster,
+    side_by_side,
     ticked,
+    together,
+    two_tables,
+    villages,
 )
 from tests.registry.ledger.making import old_workbook
 from tests.registry.ledger.truth import PLAINLY, Notation, Truth, children, full_width, spoil, zoo
@@ -37,6 +46,7 @@ class Offices:
     def __init__(self) -> None:
         self.made: list[Told] = []
         self._rosters()
+        self._villages()
         self._several_rows()
         self._forms()
         self._files()
@@ -61,11 +71,33 @@ class Offices:
         self.add("全角数字", (rows, at), merges)
         rows, at, merges = ticked(children(14, 7))
         self.add("打勾", (rows, at), merges)
+        self.add(
+            "系统导出", roster(coded(spoilt(47)), SYSTEM, Notation(day=lambda d: f"{d.isoformat()} 00:00:00"))
+        )
+        self.add("繁体", roster(old_script(children(14, 48)), OLD_SCRIPT, PLAINLY))
+        self.add("两个表头", two_tables(marked(children(14, 50))))
+        self.add("随手填写", roster(by_hand(children(20, 51)), PLAIN, PLAINLY))
+        rows, many = side_by_side(children(13, 49), 2)
+        beside = on_sheets("左右两栏", {"上塘村": (rows, {})})
+        beside.truth = [("上塘村", row + 1, child) for row, here in many.items() for child in here]
+        self.made.append(beside)
         villages = {
             "上塘村": roster(spoilt(26), PLAIN, PLAINLY),
             "下塘村": roster(spoilt(27), OTHER_WORDS, Notation(day=zoo), top=[["下塘村留守儿童"]]),
         }
         self.made.append(on_sheets("每村一表", villages))
+
+    def _villages(self) -> None:
+        for style in ("column", "once", "merged", "heading"):
+            rows, at, merges = villages(children(14, 40), style)
+            self.made.append(on_sheets(f"村-{style}", {"Sheet1": (rows, at)}, merges))
+
+        first, at = roster(spoilt(44), PLAIN, PLAINLY)
+        more, again = roster(children(14, 45), PLAIN, PLAINLY)
+        for truth in again.values():
+            truth.flags.add("columns-of-sheet-before")
+        goes_on = (more[1:], {row - 1: truth for row, truth in again.items()})
+        self.made.append(on_sheets("续表", {"上塘村": (first, at), "上塘村(续)": goes_on}))
 
     def _several_rows(self) -> None:
         for seed, own in enumerate(("blank", "merged", "again"), 8):
@@ -73,6 +105,11 @@ class Offices:
             self.add(f"一人一行-{own}", (rows, at), merges)
         rows, at, _ = relatives(children(14, 11), PLAINLY, "blank")
         self.made.append(as_text("一人一行", rows, at, "gb18030"))
+
+        self.add("父母各一行", parents(children(14, 42), numbers=True))
+        self.add("父母各一行-无号码", parents(children(30, 43), numbers=False))
+
+        self.add("一格几项", together(children(14, 46)))
 
     def _forms(self) -> None:
         for seed, tick in enumerate((None, boxes, brackets, behind), 12):
@@ -85,6 +122,12 @@ class Offices:
         self.made.append(_beside(children(2, 18)))
         single = {f"第{n}页": (page(t, PLAINLY)[0], {2: t}) for n, t in enumerate(children(5, 19))}
         self.made.append(on_sheets("登记表-每人一页", single))
+        cards: Cells = []
+        at = {}
+        for truth in children(6, 41):
+            at[len(cards) + 1] = truth
+            cards += [*bands(truth, Notation(tick=boxes)), []]
+        self.add("信息卡", (cards, at))
         whole: Cells = []
         at = {}
         for truth in children(5, 36):
@@ -120,6 +163,56 @@ class Offices:
 def spoilt(seed: int) -> list[Truth]:
     """Fourteen children, and what goes wrong in every office."""
     return spoil(children(14, seed), random.Random(seed))
+
+
+def coded(truths: list[Truth]) -> list[Truth]:
+    """Sex as the national systems code it."""
+    for truth in truths:
+        truth.cells["性别"] = {"男": "1", "女": "2"}[truth.record["性别"]]
+        truth.flags.add("性别:option-from-code")
+    return truths
+
+
+def marked(truths: list[Truth]) -> list[Truth]:
+    """Marks and remarks beside names and numbers."""
+    for truth, mark in zip(truths, cycle(("1.{}", "{}*", "{}(小名:狗蛋)", "※{}")), strict=False):
+        truth.cells["姓名"] = mark.format(truth.record["姓名"])
+        truth.flags.add("姓名:name-remark-dropped")
+    for truth in truths[::3]:
+        truth.cells["公民身份证号码"] = f"{truth.record['公民身份证号码']}(补办)"
+        truth.flags.add("公民身份证号码:id-remark-dropped")
+    return truths
+
+
+def by_hand(truths: list[Truth]) -> list[Truth]:
+    """What clerks write where there is no better place for it: a status for a name, a grade for a stage, a remark."""
+    grades = {"小学": "青禾小学三年级(2)班", "初中": "初二", "幼儿园": "青禾幼儿园大班"}
+    for at, truth in enumerate(truths):
+        record, born = truth.record, date.fromisoformat(truth.record["出生日期"])
+        truth.cells["出生日期"] = (
+            f"{born.year}.{born.month}.{born.day}日", f"{born:%Y%m%d}日", f"{born:%Y %m %d}", f"{born:%Y-%m-%d}(阳历)",
+        )[at % 4]  # fmt: skip
+        truth.cells["就学情况"] = grades[record["就学情况"]]
+        if record["就学情况"] != "初中":
+            truth.flags.add("就学情况:option-remark-dropped")
+        truth.cells["父亲.联系电话"] = f"{record['父亲.联系电话']}(微信同号)"
+        truth.flags.add("父亲.联系电话:phone-remark-dropped")
+        if at % 2:
+            truth.cells["母亲.姓名"] = ("离异", "外出务工", "同上", "改嫁")[at // 2 % 4]
+            truth.flags.add("母亲.姓名:name-is-remark")
+            del record["母亲.姓名"]
+        else:
+            truth.cells["父亲.姓名"] = f"{record['父亲.姓名']}已故"
+            record["父亲.已故"] = True
+    return truths
+
+
+def old_script(truths: list[Truth]) -> list[Truth]:
+    """Options in traditional characters; names stay as they are written."""
+    for truth in truths:
+        truth.cells["就学情况"] = {"小学": "小學"}.get(truth.record["就学情况"], truth.record["就学情况"])
+        truth.record["姓名"] = truth.record["姓名"].replace("张", "張").replace("华", "華")
+    return truths
 
 
 def _beside(truths: list[Truth]) -> Told:

@@ -13,9 +13,11 @@ from services.registry.ledger import limits
 from services.registry.ledger import workbook as door
 from services.registry.ledger.model import FileRefused
 from tests.registry.ledger.making import (
+    CHILD,
     CHILD_ROW,
     HEADER,
     member,
+    number,
     old_workbook,
     read,
     rezip,
@@ -202,3 +204,17 @@ def test_the_memory_limit_bites_in_the_child(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(limits, "CHILD_WALL_SECONDS", 0.001)
     with pytest.raises(FileRefused, match="workbook-too-slow"):
         door.open_workbook(GOOD, "名册.xlsx")
+
+
+@pytest.mark.req("REG-06")
+def test_a_table_of_a_child_a_column_is_refused_by_name() -> None:
+    rows = [
+        ["姓名", "张三", "李四"],
+        ["性别", "男", "女"],
+        ["身份证号码", CHILD, number(order=124)],
+        ["住址", "某村", "某村"],
+        ["民族", "汉", "汉"],
+    ]
+    assert read(workbook({"a": rows})).refused == "children-in-columns"
+    alone = read(workbook({"a": [row[:2] for row in rows]}))
+    assert [row.outcome for row in alone.rows if row.outcome != "ignored"] == ["accepted"]

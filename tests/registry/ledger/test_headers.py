@@ -303,3 +303,68 @@ def test_a_line_that_names_a_village_or_ends_the_page_is_no_child(line: str, cod
 def test_a_child_whose_name_ends_like_a_village_is_a_child() -> None:
     (row,) = children(read(workbook({"a": [HEADER, [1, "王村", "男", "2010-03-05", CHILD]]})))
     assert row.outcome == "accepted"
+
+
+@pytest.mark.req("REG-06")
+def test_a_sheet_that_goes_on_without_a_header_is_read_and_doubted() -> None:
+    more = [
+        ["上塘村(续)"],
+        ["2", "李四", "女", "2010-03-05", number(order=124)],
+        ["3", "王五", "男", "2010-03-05", CHILD[:-1]],
+    ]
+    reading = read(workbook({"甲": [HEADER, CHILD_ROW], "乙": more, "丙": more[1:2]}))
+    assert [(row.outcome, row.warnings) for row in children(reading)] == [
+        ("accepted", ()), ("accepted", ("columns-of-sheet-before",)), ("refused", ("columns-of-sheet-before",)),
+        ("duplicate", ("columns-of-sheet-before",)),
+    ]  # fmt: skip
+    assert [table.header_rows for table in reading.columns] == [(1,), (), ()]
+
+
+def test_a_sheet_without_a_header_goes_on_with_nothing_that_does_not_fit() -> None:
+    other = [["李四", number(order=124), "女", "2010-03-05"], ["王五", number(order=126), "女", "2010-03-05"]]
+    reading = read(workbook({"甲": [HEADER, CHILD_ROW], "乙": other}))
+    assert [(row.outcome, row.reasons) for row in reading.rows[2:]] == [("refused", ("no-header-found",))] * 2
+    first = read(workbook({"甲": other, "乙": [HEADER, CHILD_ROW]}))
+    assert [(row.outcome, row.reasons) for row in first.rows[:2]] == [("refused", ("no-header-found",))] * 2
+    assert read(workbook({"甲": other})).refused == "no-header-found"
+
+
+def test_two_blocks_without_numbers_of_their_own_may_be_two_persons() -> None:
+    rows = [["姓名", "身份证号", "姓名", "身份证号"], ["张三", CHILD, "张大", FATHER]]
+    reading = read(workbook({"a": rows}))
+    assert [row.record for row in children(reading)] == [{"姓名": "张三", "公民身份证号码": CHILD}]
+    assert reading.rows[0].warnings == ("姓名:column-twice", "身份证号:column-twice")
+
+
+def test_text_that_a_web_page_exports_as_a_formula_is_text() -> None:
+    rows = ",".join(HEADER) + "\n" + ",".join(f'="{cell}"' for cell in CHILD_ROW)
+    assert children(read(rows.encode(), "a.csv"))[0].outcome == "accepted"
+
+
+def test_a_row_that_says_what_must_be_filled_in_is_no_child() -> None:
+    asked = ["选填", "必填", "必填", "选填", "必填"]
+    reading = read(workbook({"a": [HEADER, asked, CHILD_ROW]}))
+    assert [row.reasons for row in reading.rows] == [("header-row",), ("note-row",), ()]
+
+
+def test_a_pages_table_of_relatives_is_read_with_columns_that_no_field_keeps() -> None:
+    rows = [
+        ["姓名", "张三", "性别", "男", "身份证号", CHILD], ["家庭成员", "称谓", "姓名", "年龄", "联系电话"],
+        [None, "父亲", "张大", 40, "13900000001"], [None, "母亲", "李四", 38, "13900000002"],
+        ["监护人", "王桂花", "与儿童关系", "奶奶"],
+    ]  # fmt: skip
+    (row,) = children(read(workbook({"a": rows})))
+    assert row.record == {
+        "姓名": "张三", "性别": "男", "公民身份证号码": CHILD, "父亲.姓名": "张大", "父亲.联系电话": "13900000001",
+        "母亲.姓名": "李四", "母亲.联系电话": "13900000002", "委托监护人.姓名": "王桂花", "委托监护人.与被监护人关系": "奶奶",
+    }  # fmt: skip
+
+
+def test_the_unit_below_the_list_is_no_child() -> None:
+    reading = read(
+        workbook({"a": [HEADER, CHILD_ROW, ["填报单位", "青禾镇", None, "联系电话", "13800000001"]]})
+    )
+    assert [row.reasons for row in reading.rows if row.outcome == "ignored"] == [
+        ("header-row",),
+        ("signature-row",),
+    ]

@@ -57,6 +57,8 @@ def shown(rows: Sequence[Row], sheet: str) -> set[str]:
 
 def differences(truth: Truth, row: Row, labels: set[str]) -> list[str]:
     wrong = [] if row.outcome == truth.outcome else [f"{row.outcome} {row.reasons}, not {truth.outcome}"]
+    if truth.village and truth.village != row.village:
+        wrong.append(f"of {row.village}, not {truth.village}")
     record = row.record or {}
     return wrong + [
         f"{label}: {record.get(label)!r}, not {truth.record.get(label)!r}"

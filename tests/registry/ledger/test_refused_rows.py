@@ -116,3 +116,11 @@ def test_days_and_the_1904_system_survive_the_way_back() -> None:
 
 def test_nothing_refused_makes_an_empty_workbook() -> None:
     assert read(returned(read(text_file([HEADER, CHILD_ROW]), "a.csv"))).refused == "file-empty"
+
+
+@pytest.mark.req("REG-06")
+def test_a_row_of_a_sheet_that_goes_on_goes_back_below_the_header() -> None:
+    more = [["2", "李四", "男", "2010-03-05", WRONG], ["3", "王五", "男", "2010-03-05", number(order=127)]]
+    back = returned(read(workbook({"甲": [HEADER, CHILD_ROW], "乙": more})))
+    (row,) = children(read(back))
+    assert (row.place.sheet, row.reasons) == ("乙", ("id-checksum-wrong",))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.registry.ledger.labels import meaning_of
 from services.registry.ledger.values.dates import EPOCH_1900, EPOCH_1904, read_date
 from services.registry.ledger.values.ids import check_digit, facts_of, read_id
 from services.registry.ledger.values.names import read_name, read_relative
@@ -14,6 +15,7 @@ from services.registry.ledger.values.options import read_choice, read_choices, r
 from services.registry.ledger.values.phones import read_phone
 from services.registry.ledger.values.read import Read, Setting
 from services.registry.ledger.values.texts import read_text
+from services.registry.ledger.values.together import apart
 from shouwang.demo_ledger import _chinese
 from tests.registry.ledger.making import CHILD, number
 
@@ -138,6 +140,10 @@ def test_no_cell_breaks_a_reader_or_gives_both_a_value_and_a_problem(cell: str |
         ("2010.10", TEXT, Read("2010-10", ("date-partial",))),
         ("2010年", SHEET, Read("2010", ("date-partial",))),
         ("二〇一〇年三月", SHEET, Read("2010-03", ("date-partial",))),
+        ("2010 03 05", SHEET, Read("2010-03-05")),
+        ("20100305日", SHEET, Read("2010-03-05")),
+        ("2010.3.5(阳历)", SHEET, Read("2010-03-05")),
+        ("2010.3.5(农历)", SHEET, Read(problem="date-lunar")),
         ("2010.2.30", SHEET, Read(problem="date-impossible")),
         ("20101305", SHEET, Read(problem="date-impossible")),
         ("2010.13", SHEET, Read(problem="date-impossible")),
@@ -169,6 +175,9 @@ def test_a_doubtful_date_stays_doubtful(cell: Any, setting: Setting, expected: R
         ("99990000", Read("99990000", ("phone-without-area-code",))),
         ("10000138000/10000138001", Read("10000138000、10000138001", ("several-phones",))),
         ("1000013800", Read(problem="phone-unreadable")),
+        ("10000138000 10000138001", Read("10000138000、10000138001", ("several-phones",))),
+        ("10000138000(微信同号)", Read("10000138000", ("phone-remark-dropped",))),
+        ("10000138000(奶奶)", Read(problem="phone-unreadable")),
         ("无", Read()),
     ],
 )
@@ -188,6 +197,15 @@ def test_a_telephone_is_restored_only_if_exact(cell: Any, expected: Read) -> Non
         ("Anna  Li", Read("Anna Li")),
         ("张?", Read("张?", ("unreadable-character",))),
         ("张三2", Read("张三2", ("name-odd",))),
+        ("12.张三", Read("张三", ("name-remark-dropped",))),
+        ("张三*", Read("张三", ("name-remark-dropped",))),
+        ("继父 张三", Read("张三", ("name-remark-dropped",))),
+        ("奶奶", Read(problem="name-is-remark")),
+        ("离异", Read(problem="name-is-remark")),
+        ("李大 在外打工", Read(problem="name-is-remark")),
+        ("张三、李四", Read(problem="name-unreadable")),
+        ("张三(双胞胎)", Read("张三", ("name-remark-dropped",))),
+        ("张三13800000001", Read(problem="name-unreadable")),
         ("12", Read(problem="name-unreadable")),
         (5, Read(problem="name-unreadable")),
     ],
@@ -202,6 +220,8 @@ def test_a_name_loses_its_blanks_and_nothing_else(cell: Any, expected: Read) -> 
         ("—", Read(), True),
         ("已故", Read(), True),
         ("李四（已故）", Read("李四"), True),
+        ("李四已故", Read("李四"), True),
+        ("已故（2010年）", Read(), True),
         ("-", Read(problem="deceased-mark-unclear"), False),
         ("/", Read(problem="deceased-mark-unclear"), False),
         ("", Read(), False),
@@ -254,3 +274,101 @@ def test_text_is_kept_as_written_and_its_oddities_are_named() -> None:
 
 def test_days_count_from_the_epochs_that_spreadsheets_use() -> None:
     assert timedelta(days=1462) == EPOCH_1904 - EPOCH_1900
+
+
+@pytest.mark.req("REG-06")
+@pytest.mark.parametrize(
+    ("cell", "asked", "found", "left"),
+    [
+        ("张大\n10000138000\n广东深圳", "姓名 联系电话 当前务工地点", "张大 10000138000 广东深圳", False),
+        ("姓名:张大 电话:10000138000", "姓名 联系电话", "张大 10000138000", False),
+        ("张　大 10000138000", "姓名 联系电话", "张　大 10000138000", False),
+        ("爷爷王大山10000138000", "姓名 联系电话 与被监护人关系", "王大山 10000138000 爷爷", False),
+        ("王大山(外祖父)", "姓名 与被监护人关系", "王大山 外祖父", False),
+        ("张大(已故)", "姓名 联系电话", "张大(已故) .", False),
+        ("—", "姓名 联系电话", "— .", False),
+        ("张大 广东 深圳 龙岗", "姓名 当前务工地点", ". .", True),
+        ("张大,广东,深圳", "姓名 当前务工地点", "张大 .", True),
+        ("张大,建筑工", "姓名 联系电话", "张大 .", True),
+    ],
+)
+def test_what_stands_together_is_taken_apart_or_left_out(
+    cell: str, asked: str, found: str, left: bool
+) -> None:
+    told = zip(asked.split(), found.replace("　", "\u3000").split(" "), strict=True)
+    assert apart(cell, asked.split()) == ({k: v.replace("\u3000", " ") for k, v in told if v != "."}, left)
+
+
+@pytest.mark.parametrize(
+    ("label", "fields"),
+    [
+        ("父亲(姓名/电话/务工地)", "姓名+联系电话+当前务工地点"),
+        ("监护人姓名及电话及关系", "姓名+联系电话+与被监护人关系"),
+        ("母亲姓名、联系方式", "姓名+联系电话"),
+        ("委托监护人姓名、与儿童关系及联系电话", "姓名+与被监护人关系+联系电话"),
+        ("父亲姓名电话", "姓名+联系电话"),
+        ("监护人(关系)", "姓名+与被监护人关系"),
+        ("父亲(务工地点)", None),
+        ("父亲联系电话(手机)", None),
+        ("父亲身份证号(18位)", None),
+        ("父亲", None),
+    ],
+)
+def test_a_label_may_ask_for_several_things(label: str, fields: str | None) -> None:
+    meaning = meaning_of((label,))
+    assert meaning is not None
+    assert meaning.option == fields
+
+
+@pytest.mark.parametrize("cell", ["身份证号:{}", "{}(补办)", "{} (新)"])
+def test_a_remark_beside_a_number_is_dropped_and_said(cell: str) -> None:
+    assert read_id(cell.format(CHILD), adult=False) == Read(CHILD, ("id-remark-dropped",))
+
+
+@pytest.mark.parametrize("cell", ["{}(母亲)", "母亲:{}", "{}/{}", "{}(12)", "约{}"])
+def test_a_number_that_may_be_somebody_elses_is_not_taken(cell: str) -> None:
+    assert read_id(cell.replace("{}", CHILD), adult=False) == Read(problem="id-malformed")
+
+
+def test_sex_may_be_coded_and_is_then_doubted() -> None:
+    assert read_choice("性别", 1.0) == read_choice("性别", "1") == Read("男", ("option-from-code",))
+    assert read_choice("性别", "2") == Read("女", ("option-from-code",))
+    assert read_choice("性别", "0") == read_choice("身体情况", "1") == Read(problem="option-unknown")
+
+
+@pytest.mark.parametrize(
+    ("cell", "option"),
+    [
+        ("青禾小学三年级(2)班", "小学"),
+        ("五年级2班", "小学"),
+        ("小学(寄宿)", "小学"),
+        ("初二(3)班", "初中"),
+        ("青禾中学八年级", "初中"),
+        ("高一", "高中"),
+        ("青禾幼儿园", "幼儿园"),
+        ("未上小学", None),
+        ("小学毕业", None),
+        ("初三毕业", None),
+        ("初二辍学", None),
+        ("未上幼儿园", "未入园"),
+        ("中学", None),
+    ],
+)
+def test_a_school_or_a_grade_says_the_stage(cell: str, option: str | None) -> None:
+    assert read_choice("就学情况", cell).value == option
+
+
+def test_a_remark_behind_yes_or_an_option_is_dropped_and_said() -> None:
+    dropped = ("option-remark-dropped",)
+    assert read_yes_no("父母外出有无委托其他监护人", "有(奶奶)") == Read(value=True, warnings=dropped)
+    assert read_yes_no("是否登记户口", "是(否)").problem == "yes-no-unreadable"
+    assert (
+        read_choice("身体情况", "残疾(肢体二级)")
+        == read_choice("身体情况", "肢体残疾")
+        == Read("残疾", dropped)
+    )
+
+
+@pytest.mark.parametrize("cell", ["{0}-{1}-{2}", "{0}_{1}{2}", "{0} {1} {2}"])
+def test_a_number_in_pieces_is_whole(cell: str) -> None:
+    assert read_id(cell.format(CHILD[:6], CHILD[6:14], CHILD[14:]), adult=False) == Read(CHILD)

@@ -20,6 +20,7 @@ class Truth:
     outcome: str = "accepted"
     reasons: set[str] = field(default_factory=set)
     flags: set[str] = field(default_factory=set)
+    village: str | None = None
     cells: dict[str, Any] = field(default_factory=dict)
     """What the office wrote where it is not the plain notation of the record."""
 

@@ -4,6 +4,7 @@ import math
 import re
 from datetime import date, datetime, timedelta
 
+from services.registry.ledger.data import BRACKETS
 from services.registry.ledger.model import Cell
 from services.registry.ledger.values.read import EMPTY, Read, Setting
 from services.registry.ledger.values.texts import is_not_known, is_nothing, plain
@@ -18,6 +19,9 @@ CLOCK = re.compile(r"[T\s]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?$")
 AROUND = re.compile(r"\s*([-./年月日、\\,])\s*")
 TAIL = re.compile(r"(?:出生|生)$")
 LUNAR = re.compile(r"农历|阴历|旧历|闰|正月|冬月|腊月|初[一二三四五六七八九十]")
+ODD = re.compile(r"[(历\s]|\.$")
+BLANKS_BETWEEN = re.compile(r"(\d{4})\s+(\d{1,2})\s+(\d{1,2})")
+SOLAR = re.compile(r"公历|阳历|新历")
 CHINESE = str.maketrans("〇○零Ｏ一二三四五六七八九", "0000123456789")
 TENS = re.compile(r"([一二三四五六七八九]?)十([一二三四五六七八九]?)")
 FIRST_YEAR, LAST_YEAR = 1880, 2100
@@ -81,6 +85,9 @@ def _from_text(cell: str, setting: Setting) -> Read:
     text = TAIL.sub("", CLOCK.sub("", plain(cell))).strip()
     if LUNAR.search(text):
         return Read(problem="date-lunar")
+    if ODD.search(text):
+        text = SOLAR.sub("", BRACKETS.sub("", text)).rstrip(".").strip()
+        text = BLANKS_BETWEEN.sub(r"\1-\2-\3", text)
     text = (
         AROUND.sub(r"\1", _arabic(text))
         .replace("。", ".")
@@ -88,8 +95,8 @@ def _from_text(cell: str, setting: Setting) -> Read:
         .replace("—", "-")
         .replace("–", "-")
     )
-    if re.fullmatch(r"\d+(?:\.0)?", text):
-        return _from_digits(text.removesuffix(".0"), setting)
+    if re.fullmatch(r"\d+(?:\.0)?|\d{8}日", text):
+        return _from_digits(text.removesuffix(".0").removesuffix("日"), setting)
     full = FULL.fullmatch(text)
     if full:
         return _day(*(int(part) for part in full.groups()))

@@ -15,6 +15,16 @@ SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?1\d", re.IGNORECASE)
 EIGHTEEN, FIFTEEN = re.compile(r"\d{17}[\dX]"), re.compile(r"\d{15}")
 
 
+# a label before the number, or a remark behind it that speaks of nobody else
+REMARK = re.compile(
+    r"(?!\d{17}[\dX]$)(?:(?:公民)?身份证?号?码?:)?(\d{17}[\dX])(?:\([^\d父母爷奶祖公婆监护兄弟姐妹]{1,12}\))?"
+)
+
+
+WHOLE = 18
+PIECES = re.compile(r"(?<=\d{6})[-_](?=\d{8})|(?<=\d{8})[-_](?=\d{3}[\dX]$)")
+
+
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
     """What a valid number says: day of birth, and sex by its 17th (of old ones the 15th) digit."""
@@ -52,7 +62,13 @@ def read_id(cell: Cell, *, adult: bool) -> Read:
         return Read(problem="id-malformed")
     if isinstance(cell, int | float) and _rounded(cell):
         return Read(problem="id-digits-lost")
-    found = _checked(BLANKS.sub("", plain(cell)).replace("'", "").upper(), adult=adult)
+    text = BLANKS.sub("", plain(cell)).replace("'", "").upper()
+    text = text if len(text) == WHOLE else PIECES.sub("", text)
+    remark = None if len(text) == WHOLE else REMARK.fullmatch(text)
+    if remark:
+        found = _checked(remark[1], adult=adult)
+        return Read(found.value, ("id-remark-dropped", *found.warnings)) if found.value else found
+    found = _checked(text, adult=adult)
     if found.value and not isinstance(cell, str):
         return Read(found.value, ("id-read-from-number", *found.warnings))
     return found

@@ -1,7 +1,7 @@
 """Options, yes and no, ticks: what is printed on the form, or nothing."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from services.registry.ledger.data import BRACKETS, bare, half_width, load
 from services.registry.ledger.model import Cell
@@ -44,6 +44,7 @@ def read_tick(cell: Cell) -> Read:
     return Read(problem="yes-no-unreadable") if found is None else Read(found == "true")
 
 
+@lru_cache(maxsize=4096, typed=True)
 def read_yes_no(field: str, cell: Cell) -> Read:
     """A yes or no. A blank cell, a dash or a stroke is neither."""
     if cell is None or not plain(cell) or (is_nothing(cell) and cell not in ("无", "没有")):
@@ -53,10 +54,20 @@ def read_yes_no(field: str, cell: Cell) -> Read:
     chosen = _boxes(plain(cell))
     if chosen is not None and len(chosen) != 1:
         return Read(problem="several-options") if chosen else EMPTY
-    found = option_of(field, chosen[0] if chosen else plain(cell))
+    text = chosen[0] if chosen else plain(cell)
+    found = option_of(field, text)
+    remark = BRACKETS.search(text)
+    if found is None and remark and option_of(field, remark[0][1:-1]) is None:
+        found = option_of(field, BRACKETS.sub("", text))
+        return (
+            Read(problem="yes-no-unreadable")
+            if found is None
+            else Read(found == "true", ("option-remark-dropped",))
+        )
     return Read(problem="yes-no-unreadable") if found is None else Read(found == "true")
 
 
+@lru_cache(maxsize=4096, typed=True)
 def read_choice(field: str, cell: Cell) -> Read:
     """One of the printed options."""
     if is_nothing(cell):
@@ -67,7 +78,23 @@ def read_choice(field: str, cell: Cell) -> Read:
     if chosen is not None:
         return _single(field, chosen)
     found = option_of(field, plain(cell))
-    return Read(found) if found else Read(problem="option-unknown")
+    if found:
+        return Read(found)
+    coded = load("options")["codes"].get(field, {}).get(plain(cell))
+    if coded:
+        return Read(coded, ("option-from-code",))
+    alike = option_of(field, BRACKETS.sub("", plain(cell))) or _pattern_of(field, plain(cell))
+    return Read(alike, ("option-remark-dropped",)) if alike else Read(problem="option-unknown")
+
+
+@cache
+def _patterns(field: str) -> list[tuple[re.Pattern[str], str]]:
+    found = load("options")["patterns"].get(field, {})
+    return [(re.compile(pattern), str(option)) for option, pattern in found.items()]
+
+
+def _pattern_of(field: str, text: str) -> str | None:
+    return next((option for pattern, option in _patterns(field) if pattern.fullmatch(bare(text))), None)
 
 
 def _single(field: str, chosen: list[str]) -> Read:

@@ -14,7 +14,8 @@ FULL_MANTISSA = (
 MOBILE = re.compile(r"(?:\+?86|0086)?(1\d{10})")
 LANDLINE = re.compile(r"\(?(010|02\d|0[3-9]\d{2})\)?[- ]?(\d{7,8})(?:[-转*](\d{1,6}))?")
 LOCAL = re.compile(r"\d{7,8}")
-SEVERAL = re.compile(r"[、,;/|，；\n]+|\s{2,}")
+SEVERAL = re.compile(r"[、,;/|，；\n]+|\s{2,}|(?<=\d{11})\s+(?=1\d{10})")
+REMARK = re.compile(r"([\d\s-]{7,})\([^\d父母爷奶祖外公婆叔伯姑舅姨邻]{1,12}\)|([\d\s-]{7,})[.;,]")
 
 
 def read_phone(cell: Cell) -> Read:
@@ -31,6 +32,16 @@ def read_phone(cell: Cell) -> Read:
     scientific = SCIENTIFIC.fullmatch(text.replace(" ", ""))
     if scientific:
         return _scientific(scientific[1], int(scientific[2]))
+    if text.isdigit():
+        return _one(text)
+    remark = REMARK.fullmatch(text)
+    if remark:
+        read = _one(remark[1] or remark[2])
+        return (
+            Read(read.value, (*read.warnings, "phone-remark-dropped"), read.problem)
+            if remark[1] and read.value
+            else read
+        )
     found = [_one(part) for part in SEVERAL.split(text) if part.strip()]
     if len(found) > 1 and all(read.value for read in found):
         several = dict.fromkeys(str(read.value) for read in found)
