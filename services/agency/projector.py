@@ -1,8 +1,8 @@
 """Keeps every agency's rows: feed entries in, one fold a child, rows and checkpoint in one transaction."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -34,32 +34,17 @@ class Projector:
             await self._fold(rows, part)
 
     async def _fold(self, rows: Connection, records: Sequence[Record]) -> None:
-        touched: set[tuple[UUID, UUID]] = set()
-        values = []
-        for record in records:
-            told, envelope = record.headers, decode(record.value)
-            agency, child = UUID(told["agency"]), UUID(envelope.subject)
-            touched.add((agency, child))
-            values.append(
-                (
-                    agency, child, UUID(envelope.id), told["role"], told["clause"], envelope.recordedat, told["source"],
-                    int(told["source_seq"]), told["disclosed_at"], record.value, record.blocks,
-                )
-            )  # fmt: skip
-        await rows.executemany(
-            "insert into entry (agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at,"
-            " envelope, blocks) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::timestamptz, $10, $11)"
-            " on conflict do nothing",
-            values,
-        )
+        touched = await _keep(rows, records)
         entries = await _entries(rows, touched)
         folded = [
             (agency, child, *fold(agency, child, entries[agency, child])) for agency, child in sorted(touched)
         ]
         tokens = await asyncio.to_thread(self._search_tokens, [row for _, _, row, _ in folded])
+        pages = []
         for (agency, child, row, kept), found in zip(folded, tokens, strict=True):
             gone = {(e.event, e.role) for e in entries[agency, child]} - {(e.event, e.role) for e in kept}
-            await _write(rows, agency, row, found, gone)
+            pages.append(_Page(agency, row, found if row.since else set(), gone))
+        await _write(rows, pages)
 
     def _search_tokens(self, folded: Sequence[Row]) -> list[set[bytes]]:
         wanted = [
@@ -95,6 +80,28 @@ def _up_to_ends(records: Sequence[Record]) -> Iterator[list[Record]]:
         yield part
 
 
+async def _keep(rows: Connection, records: Sequence[Record]) -> set[tuple[UUID, UUID]]:
+    """Add feed records to the entries; returns the pages (agency, child) that they touch."""
+    columns: list[tuple[Any, ...]] = []
+    for record in records:
+        told, envelope = record.headers, decode(record.value)
+        columns.append(
+            (
+                UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
+                envelope.recordedat, told["source"], int(told["source_seq"]), told["disclosed_at"], record.value,
+                record.blocks,
+            )
+        )  # fmt: skip
+    await rows.execute(
+        "insert into entry (agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at,"
+        " envelope, blocks) select a, c, e, r, l, w, s, q, d::timestamptz, v, b from unnest($1::uuid[], $2::uuid[],"
+        " $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bytea[],"
+        " $11::bytea[]) n (a, c, e, r, l, w, s, q, d, v, b) on conflict do nothing",
+        *zip(*columns, strict=True),
+    )
+    return {(agency, child) for agency, child, *_ in columns}
+
+
 async def _entries(rows: Connection, touched: set[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], list[Entry]]:
     found: dict[tuple[UUID, UUID], list[Entry]] = {pair: [] for pair in touched}
     for row in await rows.fetch(
@@ -106,32 +113,93 @@ async def _entries(rows: Connection, touched: set[tuple[UUID, UUID]]) -> dict[tu
     return found
 
 
-async def _write(
-    rows: Connection, agency: UUID, row: Row, tokens: set[bytes], gone: set[tuple[UUID, str]]
-) -> None:
-    for event, role in gone:
-        await rows.execute(
-            "delete from entry where agency = $1 and event = $2 and role = $3", agency, event, role
-        )
-    await rows.execute("delete from task where agency = $1 and child = $2", agency, row.child)
-    await rows.execute("delete from token where agency = $1 and child = $2", agency, row.child)
-    if not row.since:
-        await rows.execute("delete from child where agency = $1 and child = $2", agency, row.child)
-        return
-    await rows.execute(
-        "insert into child (agency, child, file, region, on_file, since, row, blocks) values ($1,$2,$3,$4,$5,$6,$7,$8)"
+class _Page(NamedTuple):
+    """A page to be written: what is found of it by search, and which entries (event, role) leave it."""
+
+    agency: UUID
+    row: Row
+    tokens: set[bytes]
+    gone: set[tuple[UUID, str]]
+
+
+_Table = dict[tuple[Any, ...], tuple[Any, ...]]
+"""Rows by key."""
+
+
+async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
+    """Write many pages with a few statements; of tokens and tasks only what differs."""
+    await _delete(rows, "entry", ("event", "role"), {(p.agency, *each) for p in pages for each in p.gone})
+    shown = [p for p in pages if p.row.since]
+    await _delete(rows, "child", ("child",), {(p.agency, p.row.child) for p in pages if not p.row.since})
+    heads = [
+        (p.agency, p.row.child, p.row.file, p.row.region, p.row.on_file, p.row.since, pack_open(p.row), pack_refs(p.row.blocks))
+        for p in shown
+    ]  # fmt: skip
+    await _insert(
+        rows,
+        "insert into child (agency, child, file, region, on_file, since, row, blocks) select * from unnest($1::uuid[],"
+        " $2::uuid[], $3::uuid[], $4::text[], $5::bool[], $6::text[], $7::bytea[], $8::bytea[])"
         " on conflict (agency, child) do update set file = excluded.file, region = excluded.region,"
         " on_file = excluded.on_file, since = excluded.since, row = excluded.row, blocks = excluded.blocks",
-        agency, row.child, row.file, row.region, row.on_file, row.since, pack_open(row), pack_refs(row.blocks),
-    )  # fmt: skip
-    await rows.executemany(
-        "insert into task (agency, child, kind, ref, since, due, missed) values ($1, $2, $3, $4, $5, $6, $7)",
-        [(agency, row.child, kind, ref, *task) for (kind, ref), task in sorted(row.tasks.items())],
+        heads,
     )
-    await rows.executemany(
-        "insert into token (agency, token, child) values ($1, $2, $3)",
-        [(agency, token, row.child) for token in sorted(tokens)],
+    of = [p.agency for p in pages], [p.row.child for p in pages]
+    tokens = {(p.agency, token, p.row.child) for p in pages for token in p.tokens}
+    had = {
+        tuple(row)
+        for row in await rows.fetch(
+            "select agency, token, child from token join unnest($1::uuid[], $2::uuid[]) t (agency, child)"
+            " using (agency, child)",
+            *of,
+        )
+    }
+    await _delete(rows, "token", ("token", "child"), had - tokens)
+    await _insert(
+        rows,
+        "insert into token (agency, token, child) select * from unnest($1::uuid[], $2::bytea[], $3::uuid[])",
+        sorted(tokens - had),
     )
+    tasks: _Table = {
+        (p.agency, kind, ref): (p.row.child, *task)
+        for p in shown
+        for (kind, ref), task in p.row.tasks.items()
+    }
+    stood: _Table = {
+        tuple(row)[:3]: tuple(row)[3:]
+        for row in await rows.fetch(
+            "select agency, kind, ref, child, since, due, missed from task"
+            " join unnest($1::uuid[], $2::uuid[]) t (agency, child) using (agency, child)",
+            *of,
+        )
+    }
+    await _delete(
+        rows, "task", ("kind", "ref"), {key for key, told in stood.items() if tasks.get(key) != told}
+    )
+    await _insert(
+        rows,
+        "insert into task (agency, kind, ref, child, since, due, missed) select * from unnest($1::uuid[], $2::text[],"
+        " $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[])",
+        [(*key, *told) for key, told in sorted(tasks.items()) if stood.get(key) != told],
+    )
+
+
+_KINDS = {"event": "uuid", "role": "text", "child": "uuid", "token": "bytea", "kind": "text", "ref": "uuid"}
+
+
+async def _delete(rows: Connection, table: str, by: Sequence[str], gone: Collection[tuple[Any, ...]]) -> None:
+    """Delete rows of agencies by these columns."""
+    if gone:
+        kinds = ", ".join(f"${n}::{_KINDS[name]}[]" for n, name in enumerate(by, 2))
+        same = " and ".join(f"{table}.{name} = g.{name}" for name in ("agency", *by))
+        await rows.execute(
+            f"delete from {table} using unnest($1::uuid[], {kinds}) g (agency, {', '.join(by)}) where {same}",
+            *zip(*gone, strict=True),
+        )
+
+
+async def _insert(rows: Connection, sql: str, new: Sequence[tuple[Any, ...]]) -> None:
+    if new:
+        await rows.execute(sql, *zip(*new, strict=True))
 
 
 def pack_open(row: Row) -> bytes:

@@ -233,17 +233,15 @@ class Router:
         for s in shown:
             if (key := (s.agency, s.event, s.role, s.given)) not in known:
                 fresh.setdefault(key, s)
-        now = self._world.now()
-        await rows.executemany(
-            "insert into feed (seq, partition, agency, child, event, role, given, clause, rules_hash, shown, disclosed_at)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            [
-                (
-                    head + i, s.partition, s.agency, s.child, s.event, s.role, s.given, s.clause,
-                    self._disclosure.content_hash, s.places, now,
-                )
-                for i, s in enumerate(fresh.values(), 1)
-            ],
+        told = list(fresh.values())
+        await rows.execute(
+            "insert into feed (seq, partition, agency, child, event, role, given, clause, shown, rules_hash, disclosed_at)"
+            " select $1 + o, p, a, c, e, r, g, l, s::smallint[], $10, $11 from unnest($2::smallint[], $3::uuid[],"
+            " $4::uuid[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[]) with ordinality"
+            " n (p, a, c, e, r, g, l, s, o)",
+            head, [s.partition for s in told], [s.agency for s in told], [s.child for s in told],
+            [s.event for s in told], [s.role for s in told], [s.given for s in told], [s.clause for s in told],
+            [f"{{{','.join(map(str, s.places))}}}" for s in told], self._disclosure.content_hash, self._world.now(),
         )  # fmt: skip
         pairs = sorted(
             {(s.agency, subject, data_class) for s in fresh.values() for subject, data_class in s.pairs}

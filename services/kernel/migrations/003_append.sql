@@ -16,6 +16,7 @@ create function append(
   k_command integer[], k_token bytea[], k_holder uuid[]
 ) returns table (command integer, rank integer, outcome text, first_seq bigint, body bytea, answer bytea, holder uuid)
 language plpgsql security definer set search_path = public
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
