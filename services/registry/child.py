@@ -51,6 +51,12 @@ class OtherIdNumber(Refusal):
     status = 409
 
 
+class NamesakeOnFile(Refusal):
+    """已有同村同名同日出生的儿童在册,但父母姓名均不相同:请补填公民身份号码后登记。 · A child of this name, birth date and village is on file with other parents: add the ID number."""  # noqa: E501
+
+    status = 409
+
+
 class AlreadyIdentified(Refusal):
     """该儿童已核实为另一档案,请先撤销原核实。 · This child was identified with another file: undo that first."""
 
@@ -176,6 +182,13 @@ class UpdateLedgerEntry(LedgerFacts, Command):
     closing_date: Annotated[
         Day | None, Field(description="年龄计算截止日期 · Age is counted to this day; today if absent")
     ] = None
+    found_by_name: Annotated[
+        bool,
+        Field(
+            description="档案是按姓名、出生日期和村找到的:父母均不相同则拒绝 · The file was found by name, birth date and"
+            " village: refused where no parent is the same"
+        ),
+    ] = False
     expected_version: Annotated[
         int | None,
         Field(
@@ -310,6 +323,8 @@ def _update(command: UpdateLedgerEntry, state: Child, context: Context) -> list[
     region = _on_file(state)
     if command.expected_version is not None and command.expected_version != state.version:
         raise StaleVersion(version=state.version)
+    if command.found_by_name and _other_parents(state.facts, facts_of(command)):
+        raise NamesakeOnFile
     told = {k: _merged(state.facts.get(k), v) for k, v in facts_of(command).items()}
     if state.facts.get("id_number", told.get("id_number")) != told.get(
         "id_number", state.facts.get("id_number")
@@ -340,6 +355,16 @@ def _recategorised(
     known = LedgerFacts.model_validate(facts, strict=False)
     made = _categories(child, _on_file(state), known, day, context)
     return [made] if (made.categories, made.undetermined) != state.categories else []
+
+
+def _other_parents(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Tell whether a parent is named on both sides, and none that is has the same name."""
+    named = [
+        (known[parent]["name"], told[parent]["name"])
+        for parent in ("father", "mother")
+        if known.get(parent, {}).get("name") and told.get(parent, {}).get("name")
+    ]
+    return bool(named) and all(one != other for one, other in named)
 
 
 def _merged(known: Any, told: Any) -> Any:

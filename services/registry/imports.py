@@ -21,6 +21,7 @@ from services.kernel.reference import Reference, covers
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
 from services.registry.child import (
+    NamesakeOnFile,
     OtherIdNumber,
     RegisterChild,
     UpdateLedgerEntry,
@@ -51,6 +52,10 @@ CODES = {
     "value-too-long": (
         "某项内容过长或格式不符,请改正后重新导入",
         "A value is too long or malformed: mend it and import again",
+    ),
+    "namesake-on-file": (
+        "已有同村同名同日出生的儿童在册,但父母姓名均不相同:请补填公民身份号码后再导入",
+        "A child of this name, birth date and village is on file with other parents: add the ID number, import again",
     ),
     ELSEWHERE: (
         "该儿童的档案由其他乡镇保管,请通过档案移交办理",
@@ -178,13 +183,16 @@ class Imports:
         for i, (facts, region) in wanted.items():
             # Surest first; a child on file without an ID number is found by name, birth date and village.
             child = next((held[token] for token in tokens[i] if token in held), None)
-            asked[i] = order.asks(self._command(reading, facts, region, child))
+            by_name = facts.id_number is None or tokens[i][0] not in held
+            asked[i] = order.asks(self._command(reading, facts, region, child, by_name=by_name))
         carry_out = self._try_all if order.dry_run else self._commands.handle_many
         answers = await carry_out(list(asked.values()))
         for i, answer in zip(asked, answers, strict=True):
-            if isinstance(answer, OtherIdNumber):
-                # A namesake of the same day and village with another number is another child.
-                facts, region = wanted[i]
+            facts, region = wanted[i]
+            if isinstance(answer, OtherIdNumber) or (
+                isinstance(answer, NamesakeOnFile) and facts.id_number is not None
+            ):
+                # A namesake of the same day and village, with another number or other parents, is another child.
                 asked[i] = order.asks(self._command(reading, facts, region, None))
                 (answer,) = await carry_out([asked[i]])  # noqa: PLW2901 - the answer that counts
             results[i] = await self._result(order, rows[i], asked[i], answer)
@@ -207,7 +215,9 @@ class Imports:
             # Somebody registered this child since we looked: then this row is an update of that file.
             told = asked.command.model_dump(exclude_none=True, include=set(LedgerFacts.model_fields))
             update = UpdateLedgerEntry.model_validate(
-                told | {"child": UUID(answer.facts["child"]), "closing_date": asked.command.closing_date},
+                told
+                | {"child": UUID(answer.facts["child"]), "closing_date": asked.command.closing_date}
+                | {"found_by_name": asked.command.id_number is None},
                 strict=False,
             )
             (answer,) = await self._commands.handle_many([order.asks(update)])
@@ -246,12 +256,20 @@ class Imports:
         return regions, told
 
     def _command(
-        self, reading: LedgerReading, facts: LedgerFacts, region: str, child: UUID | None
+        self,
+        reading: LedgerReading,
+        facts: LedgerFacts,
+        region: str,
+        child: UUID | None,
+        *,
+        by_name: bool = False,
     ) -> Command:
         told = {name: getattr(facts, name) for name in LedgerFacts.model_fields}
         if child is None:
             return RegisterChild(region=region, closing_date=reading.closing_date, **told)
-        return UpdateLedgerEntry(child=child, closing_date=reading.closing_date, **told)
+        return UpdateLedgerEntry(
+            child=child, closing_date=reading.closing_date, found_by_name=by_name, **told
+        )
 
 
 def preview(reading: LedgerReading, results: Sequence[Result], content: bytes) -> dict[str, Any]:

@@ -331,3 +331,19 @@ async def test_only_the_office_that_imported_may_undo_and_a_try_is_no_import(run
         await undo(running, made["import"], "school-a-teacher")
     other = await running.sign_in("township-b-clerk")
     assert made["import"] not in {i["id"] for i in await other.ask("registry/imports")}
+
+
+@pytest.mark.req("REG-06")
+@pytest.mark.req("REG-25")
+async def test_namesakes_of_one_day_and_other_parents_stay_apart(running: Running) -> None:
+    one = "同名禾,男,2015-03-05,,上塘村1组,是,张大,何春"
+    other = "同名禾,男,2015-03-05,,上塘村2组,是,李二,周秋"
+    remarried = "同名禾,男,2015-03-05,,上塘村1组,是,张大,何夏"
+    *rows, _ = await send(running, csv(one, other), "a.csv")
+    told = [(r["outcome"], r["reasons"]) for r in rows if "record" in r]
+    assert told == [("accepted", []), ("refused", ["namesake-on-file"])]
+    *rows, _ = await send(running, csv(remarried), "b.csv")
+    assert [r["reasons"] for r in rows if "record" in r] == [["updated"]], "one parent is the same"
+    numbered = other.replace(",,", f",{number('20150305', 71)},", 1)
+    *rows, _ = await send(running, csv(numbered), "c.csv")
+    assert [(r["outcome"], r["reasons"]) for r in rows if "record" in r] == [("accepted", [])]
