@@ -17,6 +17,7 @@ from services.kernel.errors import PersonErased
 from services.kernel.key_service import KeyService, Pair
 from services.kernel.sealing import Cipher, Erased, needed, open_refs, refs, seal
 from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
+from services.kernel.together import Together
 from services.kernel.world import World
 
 INTAKE = "intake"
@@ -70,15 +71,19 @@ class Recorder:
         self._keys = keys
         self._cipher = cipher
         self._world = world
+        self._making = Together(self._make)
 
     async def keys(self, planned: Iterable[Planned]) -> Keys:
         """Return the keys that these events are sealed under, missing ones made and durable; an erased one is absent."""
         pairs = {pair for p in planned for pair in needed(p.split)}
         found = self._keys.keys(pairs) if pairs else {}
         if len(found) < len(pairs):
-            await asyncio.to_thread(self._keys.ensure, {subject for subject, _ in pairs - found.keys()})
+            await self._making({subject for subject, _ in pairs - found.keys()})
             found = self._keys.keys(pairs)
         return found
+
+    async def _make(self, subjects: set[str]) -> None:
+        await asyncio.to_thread(self._keys.ensure, subjects)
 
     async def record(self, planned: Sequence[Planned], told: Circumstances) -> list[NewEvent]:
         """Return the events ready to append. Keys are durable before the first append that uses them.

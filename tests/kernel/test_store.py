@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from infra.postgres import Postgres
 from services.kernel import store as kernel_store
 from services.kernel.database import Database
 from services.kernel.errors import OutcomeUnknown, StoreDown
-from services.kernel.store import Append, EventStore, append_in, leaf_hash
+from services.kernel.store import Append, EventStore, append_in, leaf_hash, murmur2
 from tests.conftest import NewDatabase
 from tests.helpers import new_event, one
 
@@ -210,3 +211,8 @@ async def test_a_command_whose_versions_leave_a_gap_is_stale_and_takes_no_other_
         )  # fmt: skip
     assert [o.kind for o in outcomes] == ["stale", "appended", "stale", "stale"]
     assert (await store.position())[1] == 2
+
+
+@given(st.binary(max_size=80))
+def test_a_key_s_partition_is_the_one_that_kafka_s_own_clients_choose(key: bytes) -> None:
+    assert murmur2(key) == aiokafka_murmur2(key)
