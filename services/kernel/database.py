@@ -84,12 +84,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[None]:
-        """Wait until nobody else is in here under this name; a connection that is cut lets the next one in."""
+    async def alone(self, name: str) -> AsyncIterator[Connection]:
+        """Wait until nobody else is in here under this name; the connection given holds the place until it is cut."""
         async with self.connection() as connection:
             try:
                 await connection.execute("select pg_advisory_lock(hashtext($1))", name)
-                yield
+                yield connection
             finally:
                 if not connection.is_closed():
                     await connection.execute("select pg_advisory_unlock_all()")
