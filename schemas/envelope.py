@@ -1,5 +1,6 @@
 """The wrapper of every event: CloudEvents 1.0, JSON, structured form, with our extension attributes."""
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     sha256: str = ""
 
 
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Who did what about whom, when it happened and when it was recorded.
 
     `data` holds the open fields and, under `sealed`, one entry for each block. (CloudEvents attributes can't be
@@ -51,7 +52,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     traceparent: str | None = None
     after: str | None = None
 
-    @property
+    @cached_property
     def blocks(self) -> list[Block]:
         """The sealed blocks, in the order of the pack."""
         return msgspec.convert(self.data.get("sealed", []), list[Block])
@@ -71,11 +72,19 @@ def decode(raw: bytes) -> Envelope:
     return _decoder.decode(raw)
 
 
-def after_of(envelope: Envelope) -> dict[str, int]:
-    """Positions in other stores that the writer had seen for this child's partition."""
-    if not envelope.after:
-        return {}
-    return {source: int(seq) for source, seq in (pair.split(":") for pair in envelope.after.split())}
+class _Rests(msgspec.Struct):
+    """Of an envelope only what it rests on: each consumer asks it of each record."""
+
+    after: str | None = None
+
+
+_rests = msgspec.json.Decoder(_Rests)
+
+
+def after_of(raw: bytes) -> dict[str, int]:
+    """Positions in other stores that an envelope's writer had seen for this child's partition."""
+    after = _rests.decode(raw).after
+    return {source: int(seq) for source, seq in (pair.split(":") for pair in after.split())} if after else {}
 
 
 def format_after(positions: dict[str, int]) -> str | None:

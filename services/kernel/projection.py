@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from schemas.envelope import after_of, decode
+from schemas.envelope import after_of
 from services.kernel.bus import REFERENCE, Bus, BusDown, Record, Subscription
 from services.kernel.database import AWAY, Connection, Database
 from services.kernel.errors import StoreDown
@@ -266,7 +266,7 @@ class Consumer:
         """Return what the record's writer had seen and we have not."""
         if b'"after":"' not in record.value:
             return {}
-        wanted = after_of(decode(record.value))
+        wanted = after_of(record.value)
         return {s: n for s, n in wanted.items() if not self._seen(s, record.partition, record.key, n, coming)}
 
     def _met(self, key: str, awaits: dict[str, int]) -> bool:

@@ -1,7 +1,7 @@
 """The disclosure rules: event type × role × data class × clause. Default deny."""
 
 import hashlib
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -23,6 +23,11 @@ class Rule(BaseModel):
 
     show: tuple[DataClass, ...]
     clause: str
+
+    @cached_property
+    def classes(self) -> frozenset[str]:
+        """What is shown, by the names that blocks bear."""
+        return frozenset(data_class.value for data_class in self.show)
 
 
 class Disclosure:
@@ -47,12 +52,12 @@ class Disclosure:
             rule = self._of_correction(envelope, corrects, role)
         if rule is None:
             return None
-        return [i for i, b in enumerate(envelope.blocks) if DataClass(b.data_class) in rule.show], rule
+        return [i for i, b in enumerate(envelope.blocks) if b.data_class in rule.classes], rule
 
     def _of_correction(self, envelope: Envelope, corrects: str, role: Role) -> Rule | None:
         """A correction is for whoever may read what it corrects; where it shows nothing, it is not for that role."""
         rule = self.find_rule(corrects, role)
-        if rule is None or any(DataClass(b.data_class) not in rule.show for b in envelope.blocks):
+        if rule is None or any(b.data_class not in rule.classes for b in envelope.blocks):
             return None
         return rule
 

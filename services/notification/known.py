@@ -45,6 +45,8 @@ class Known:
     duties: dict[UUID, KnownDuty] = field(default_factory=dict)
     held: dict[tuple[UUID, Role], UUID] = field(default_factory=dict)
     """(agency, role) in force → the event that granted it."""
+    changed: bool = False
+    """Roles or handovers are other than they were loaded."""
 
     def now(self, body: UUID) -> UUID:
         """Return who stands in a body's place for this child today."""
@@ -69,16 +71,18 @@ class Known:
         """Take a role that was granted; returns the grant's event, or nothing where the event grants none."""
         if envelope.type != AccessGranted.type:
             return None
+        self.changed = True
         given = self.held[_role(envelope)] = UUID(envelope.id)
         return given
 
     def end(self, envelope: Envelope) -> None:
         """Drop a role that ended."""
         if envelope.type == AccessEnded.type:
-            self.held.pop(_role(envelope), None)
+            self.changed = self.held.pop(_role(envelope), None) is not None or self.changed
 
     def _move(self, sender: UUID, receiver: UUID) -> None:
         """Whoever had the child before, the receiver is responsible now."""
+        self.changed = True
         self.moved = {s: receiver for s in (*self.moved, sender) if s != receiver}
 
 

@@ -7,7 +7,6 @@ are heard one after the other, and a wave is read and written at once.
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -98,12 +97,11 @@ class Router:
             for r in records
         ]
         known = await load(rows, {heard.child for heard, _ in batch})
-        before = deepcopy(known)
         turn = _Turn(rows, known, await _remember(rows, [heard for heard, _ in batch]))
         await keep_duties(rows, [h.envelope for h, _ in batch if h.source == OWN and h.id in turn.ahead])
         for wave in _waves(batch):
             await self._hear(turn, wave)
-        changed = {c: k for c, k in known.items() if (k.moved, k.held) != (before[c].moved, before[c].held)}
+        changed = {child: each for child, each in known.items() if each.changed}
         if changed:
             await keep(rows, changed)
         await self._feed(rows, turn.shown)
