@@ -128,13 +128,13 @@ async def test_a_field_sealed_under_no_class_would_be_found_in_the_store(
 ) -> None:
     import schemas.event
 
-    def open_all(event: type) -> tuple[schemas.event.Part, ...]:
+    def open_all(event: type) -> tuple[tuple[str, str, str], ...]:
         return tuple(
-            schemas.event.Part(name, DataClass.OPEN, "child")
+            (name, DataClass.OPEN.value, "child")
             for name in event.model_fields  # type: ignore[attr-defined]
         )
 
-    monkeypatch.setattr(schemas.event, "parts_of", open_all)
+    monkeypatch.setattr(schemas.event, "_places", open_all)
     async with embedded() as running:
         await running.register(CANARIES["name"])
         assert found_in(await dump_of(running, "registry")) == {"name"}
