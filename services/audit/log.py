@@ -141,10 +141,10 @@ async def _grow(rows: Connection, store: str) -> bool:
         return False
     known = await _nodes(rows, store, merkle.edge(size))
     made = merkle.grown(size, leaves, known.__getitem__)
-    await rows.executemany(
-        "insert into node (store, level, index, hash) values ($1, $2, $3, $4)",
-        [(store, level, index, value) for (level, index), value in made],
-    )
+    await rows.execute(
+        "insert into node (store, level, index, hash) select $1, * from unnest($2::smallint[], $3::bigint[], $4::bytea[])",
+        store, [level for (level, _), _ in made], [index for (_, index), _ in made], [value for _, value in made],
+    )  # fmt: skip
     await rows.execute("update log set size = $2 where store = $1", store, size + len(leaves))
     return len(leaves) == _MOST
 

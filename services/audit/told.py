@@ -35,10 +35,12 @@ class Told:
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
         """Keep feed rows: who, what, by which clause, when, which classes of it; their exact bytes grow the feed's log."""
-        await rows.executemany(
+        await rows.execute(
             "insert into told (seq, agency, child, event, role, clause, classes, withheld, disclosed_at, telling)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::timestamptz, $10) on conflict do nothing",
-            [_row(record) for record in records],
+            " select s, a, c, e, r, l, k::text[], w::text[], d::timestamptz, t from unnest($1::bigint[], $2::uuid[],"
+            " $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[])"
+            " n (s, a, c, e, r, l, k, w, d, t) on conflict do nothing",
+            *zip(*(_row(record) for record in records), strict=True),
         )
         await compare(rows, records)
         for incarnation in {record.store for record in records}:
@@ -99,6 +101,12 @@ def _row(record: Record) -> tuple[Any, ...]:
     shown = {name for name, body in zip(names, bodies, strict=True) if body is not None} - {_HIDDEN}
     return (
         record.seq, UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
-        sorted(shown), sorted(set(names) - shown - {_HIDDEN}), told["disclosed_at"],
+        _array(shown), _array(set(names) - shown - {_HIDDEN}), told["disclosed_at"],
         exact(telling_of(record)),
     )  # fmt: skip
+
+
+def _array(names: set[str]) -> str:
+    """Write names of data classes as PostgreSQL writes an array: rows of arrays can't be handed over as one."""
+    quoted = (name.replace("\\", "\\\\").replace('"', '\\"') for name in sorted(names))
+    return "{" + ",".join(f'"{name}"' for name in quoted) + "}"

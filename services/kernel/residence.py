@@ -21,10 +21,12 @@ class Residence:
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
         """Keep the newest region of each child."""
         heard = [e for e in (decode(r.value) for r in records) if e.type in _HEARD]
-        await rows.executemany(
-            "insert into residence (child, region) values ($1, $2) on conflict (child) do update set region = excluded.region",
-            [(UUID(e.subject), e.region) for e in heard],
-        )
+        newest = {UUID(e.subject): e.region for e in heard}
+        await rows.execute(
+            "insert into residence (child, region) select * from unnest($1::uuid[], $2::text[])"
+            " on conflict (child) do update set region = excluded.region",
+            list(newest), list(newest.values()),
+        )  # fmt: skip
 
     async def regions(self, children: Sequence[UUID]) -> Mapping[UUID, str]:
         """Return the region of each child that is on file."""
