@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
+from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -39,15 +40,16 @@ Attested = Annotated[
 
 
 _LINES = "application/x-ndjson"
+_TAGS: list[str | Enum] = ["台账导入 ledger import"]
 
 
 def _line(told: Any) -> bytes:
     return msgspec.json.encode(told) + b"\n"
 
 
-def import_routes(imports: Imports, columns: Columns, undoing: Undoing, who: Who) -> APIRouter:
-    """Return the import's routes."""
-    router = APIRouter(tags=["台账导入 ledger import"])
+def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
+    """Return the routes that take a file."""
+    router = APIRouter(tags=_TAGS)
 
     @router.post(
         "/imports",
@@ -87,6 +89,46 @@ def import_routes(imports: Imports, columns: Columns, undoing: Undoing, who: Who
 
         return StreamingResponse(lines(), media_type=_LINES)
 
+    @router.post(
+        "/imports/preview",
+        summary="预览导入,不登记:栏目如何理解、各有多少行、各类问题举例 · Preview, writes nothing: columns, counts, first cases",
+        openapi_extra=_BODY,
+    )
+    async def preview_ledger(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        filename: Filename,
+        closing_date: Closing = None,
+        rural: Attested = None,
+    ) -> dict[str, Any]:
+        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
+        content = await body_of(request, MOST_BYTES)
+        reading = await imports.read(order, content)
+        return preview(reading, [result async for result in imports.run(order, reading)], content)
+
+    @router.post(
+        "/imports/refused-rows", summary="取回被拒行的工作簿,不登记 · Refused rows as a workbook, writes nothing",
+        openapi_extra=_BODY,
+    )  # fmt: skip
+    async def refused_rows(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        filename: Filename,
+        closing_date: Closing = None,
+        rural: Attested = None,
+    ) -> Response:
+        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
+        content = await body_of(request, MOST_BYTES)
+        book = await imports.refused(order, await imports.read(order, content))
+        return Response(book, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+
+    return router
+
+
+def undo_routes(undoing: Undoing, who: Who) -> APIRouter:
+    """Return the routes to imports that were made."""
+    router = APIRouter(tags=_TAGS)
+
     @router.get("/imports", summary="本单位的导入记录 · Imports that this office made, newest first")
     async def imports_made(request: Request, x_purpose: Purpose) -> list[ImportMade]:  # noqa: ARG001
         return await undoing.made(who(request))
@@ -112,22 +154,12 @@ def import_routes(imports: Imports, columns: Columns, undoing: Undoing, who: Who
 
         return StreamingResponse(lines(), media_type=_LINES)
 
-    @router.post(
-        "/imports/preview",
-        summary="预览导入,不登记:栏目如何理解、各有多少行、各类问题举例 · Preview, writes nothing: columns, counts, first cases",
-        openapi_extra=_BODY,
-    )
-    async def preview_ledger(
-        request: Request,
-        x_purpose: Purpose,  # noqa: ARG001
-        filename: Filename,
-        closing_date: Closing = None,
-        rural: Attested = None,
-    ) -> dict[str, Any]:
-        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
-        content = await body_of(request, MOST_BYTES)
-        reading = await imports.read(order, content)
-        return preview(reading, [result async for result in imports.run(order, reading)], content)
+    return router
+
+
+def column_routes(columns: Columns, who: Who) -> APIRouter:
+    """Return the routes to how an office has its columns understood."""
+    router = APIRouter(tags=_TAGS)
 
     @router.get(
         "/imports/columns", summary="本单位选定的栏目含义 · How this office has its columns understood"
@@ -145,21 +177,5 @@ def import_routes(imports: Imports, columns: Columns, undoing: Undoing, who: Who
         choices: list[Choice],
     ) -> list[Choice]:
         return await columns.choose(who(request), choices)
-
-    @router.post(
-        "/imports/refused-rows", summary="取回被拒行的工作簿,不登记 · Refused rows as a workbook, writes nothing",
-        openapi_extra=_BODY,
-    )  # fmt: skip
-    async def refused_rows(
-        request: Request,
-        x_purpose: Purpose,  # noqa: ARG001
-        filename: Filename,
-        closing_date: Closing = None,
-        rural: Attested = None,
-    ) -> Response:
-        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
-        content = await body_of(request, MOST_BYTES)
-        book = await imports.refused(order, await imports.read(order, content))
-        return Response(book, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 
     return router

@@ -6,7 +6,7 @@ from services.kernel.assemble import write_path
 from services.kernel.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
 from services.kernel.web import application, command_routes
-from services.registry.api import import_routes
+from services.registry.api import column_routes, import_routes, undo_routes
 from services.registry.child import CHILD
 from services.registry.columns import Columns
 from services.registry.erasure import Erasure
@@ -30,10 +30,12 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
     columns = Columns(tools.database, tools.world)
     imports = Imports(path.commands, path.store, path.reference, columns)
     undoing = Undoing(path.commands, path.store, tools.database, tools.world)
-    routes = import_routes(imports, columns, undoing, path.who)
     app = application(
         "registry", ("登记", "Registry: who is on file"),
-        [command_routes(path.commands, path.who), routes],
+        [
+            command_routes(path.commands, path.who), import_routes(imports, undoing, path.who),
+            undo_routes(undoing, path.who), column_routes(columns, path.who),
+        ],
         [tools.database.ping], lambda: positions_of(path.store, consumers),
     )  # fmt: skip
     return Service(
