@@ -1,0 +1,110 @@
+"""Shows that nothing is lost, skipped, doubled or misordered under faults: `python -m tests.faults [--quick]`.
+
+`--scenario` and `--seed` repeat one run. The exit code is 1 where something was found that must not be, a control found
+nothing, or a scenario did not go as far as it had to.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from infra.kafka import Kafka
+from infra.postgres import Postgres
+from tests.faults.harness.row import Row
+from tests.faults.harness.run import PATIENCE, Run, folder
+from tests.faults.harness.scenarios import NOT_THERE, SCENARIOS
+
+RESULTS = Path(__file__).parents[2] / "bench" / "results" / "faults.json"
+_SEED = 20261125
+
+
+def main() -> None:
+    """Run what is asked for, print a line each, write the results of a full run."""
+    asked = _asked(sys.argv[1:])
+    rows: list[Row] = []
+    with folder() as home:
+        for name in asked.scenario or SCENARIOS:
+            began = time.monotonic()
+            told = asyncio.run(run(name, asked.seed, home / name, quick=asked.quick))
+            for row in told:
+                _say(row, time.monotonic() - began)
+            rows += told
+    for name, what in NOT_THERE.items():
+        sys.stdout.write(f"not there  {name}: {what}\n")
+    if asked.out:
+        asked.out.write_text(json.dumps(report(rows), ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+    if not all(row.holds and row.enough for row in rows):
+        raise SystemExit(1)
+
+
+async def run(name: str, seed: int, home: Path, *, quick: bool) -> list[Row]:
+    """Run one scenario on servers of its own."""
+    scenario = SCENARIOS[name]
+    with Postgres(home / "postgres") as postgres:
+        kafka = Kafka(home / "kafka")
+        try:
+            least = scenario.quick if quick else scenario.full
+            return await scenario.run(Run(name, seed, least, postgres, kafka, PATIENCE))
+        finally:
+            await asyncio.to_thread(kafka.stop)
+
+
+def _asked(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
+    parser.add_argument("--seed", type=int, default=_SEED)
+    parser.add_argument("--quick", action="store_true", help="small counts")
+    parser.add_argument("--out", type=Path, help="where the results go; `make faults` names bench/results")
+    return parser.parse_args(words)
+
+
+def _say(row: Row, seconds: float) -> None:
+    word = "holds" if row.holds else "FOUND"
+    if row.theirs:
+        word = "theirs"
+    elif row.must_fail:
+        word = "control" if row.found else "BLIND"
+    short = "" if row.enough else f" NOT ENOUGH: {row.reached} of {row.least}"
+    sys.stdout.write(
+        f"{word:8} {row.scenario}: {row.faults} faults, {row.acknowledged} acknowledged, {row.unknown} unknown,"
+        f" {seconds:.0f} s; found {row.found.words()}{short}\n"
+    )
+    sys.stdout.flush()
+
+
+def report(rows: Sequence[Row]) -> dict[str, Any]:
+    """Everything that a reader needs to judge the rows."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}",
+        "versions": {"python": platform.python_version(), "postgres": _postgres(), "kafka": "4.2.0"}
+        | {name: version(name) for name in ("asyncpg", "aiokafka", "faust-streaming", "eventsourcing")},
+        "command": shlex.join(["python", "-m", "tests.faults", *sys.argv[1:]]),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": [row.told() for row in rows],
+        "not_there": NOT_THERE,
+    }
+
+
+def _postgres() -> str:
+    from infra.binaries import ENV, programs
+    from infra.processes import server_account
+
+    told = subprocess.run(
+        [programs(server_account()) / "postgres", "--version"], env=ENV, capture_output=True, check=True, text=True
+    )  # fmt: skip
+    return told.stdout.split()[-1]
+
+
+if __name__ == "__main__":
+    main()
