@@ -7,6 +7,7 @@ nothing, or a scenario did not go as far as it had to.
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import shlex
@@ -19,11 +20,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from infra.kafka import Kafka
 from infra.postgres import Postgres
+from tests.faults.harness.bite import bite, look
 from tests.faults.harness.row import Row
-from tests.faults.harness.run import PATIENCE, Run, folder
+from tests.faults.harness.run import Run, folder
 from tests.faults.harness.scenarios import NOT_THERE, SCENARIOS
+from tests.faults.planted.bugs import BUGS
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results" / "faults.json"
 _SEED = 20261125
@@ -32,6 +37,9 @@ _SEED = 20261125
 def main() -> None:
     """Run what is asked for, print a line each, write the results of a full run."""
     asked = _asked(sys.argv[1:])
+    quiet()
+    if asked.bite is not None:
+        raise SystemExit(_bite(asked.bite, asked.seed, asked.clean))
     rows: list[Row] = []
     with folder() as home:
         for name in asked.scenario or SCENARIOS:
@@ -48,6 +56,13 @@ def main() -> None:
         raise SystemExit(1)
 
 
+def quiet() -> None:
+    """What is expected under faults is not worth a line each."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 async def run(name: str, seed: int, home: Path, *, quick: bool) -> list[Row]:
     """Run one scenario on servers of its own."""
     scenario = SCENARIOS[name]
@@ -55,7 +70,7 @@ async def run(name: str, seed: int, home: Path, *, quick: bool) -> list[Row]:
         kafka = Kafka(home / "kafka")
         try:
             least = scenario.quick if quick else scenario.full
-            return await scenario.run(Run(name, seed, least, postgres, kafka, PATIENCE))
+            return await scenario.run(Run(name, seed, least, postgres, kafka, 12.0 if quick else 60.0))
         finally:
             await asyncio.to_thread(kafka.stop)
 
@@ -65,8 +80,25 @@ def _asked(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
     parser.add_argument("--seed", type=int, default=_SEED)
     parser.add_argument("--quick", action="store_true", help="small counts")
+    parser.add_argument("--bite", nargs="*", choices=list(BUGS), help="plant these bugs, or all, one after the other")
+    parser.add_argument("--clean", type=int, default=1, help="with --bite: so many clean runs of each scenario")
     parser.add_argument("--out", type=Path, help="where the results go; `make faults` names bench/results")
     return parser.parse_args(words)
+
+
+def _bite(bugs: Sequence[str], seed: int, clean: int) -> int:
+    """Print the table; returns 1 where a bug was not found, or something in a clean run."""
+    wrong = 0
+    names = dict.fromkeys(BUGS[bug].scenario for bug in bugs or BUGS)
+    for told in (*bite(bugs, seed), *(look(n, seed + i) for i in range(1, clean + 1) for n in names)):
+        as_it_must = told.found is bool(told.bug) and (told.found or not told.words)
+        wrong += not as_it_must
+        sys.stdout.write(
+            f"{'ok' if as_it_must else 'WRONG':6}{told.bug or '-':30}{told.scenario:12}"
+            f"{'found' if told.found else 'nothing':9}{told.seconds:6.1f} s  {told.words[:150]}\n"
+        )
+        sys.stdout.flush()
+    return int(wrong > 0)
 
 
 def _say(row: Row, seconds: float) -> None:

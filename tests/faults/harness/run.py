@@ -18,9 +18,6 @@ from infra.postgres import Postgres
 from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
 from tests.faults.harness.row import Row
 
-PATIENCE = 60.0
-"""Seconds without any progress after which a reader counts as stuck."""
-
 
 @contextmanager
 def folder() -> Iterator[Path]:
@@ -42,7 +39,8 @@ class Run:
     least: Mapping[str, int]
     postgres: Postgres
     kafka: Kafka
-    patience: float = PATIENCE
+    patience: float
+    """Seconds without any progress after which somebody counts as stuck."""
     dice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
