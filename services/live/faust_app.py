@@ -45,8 +45,9 @@ async def begin_at(bootstrap: str, group: str, topic: str, moment: datetime) -> 
     try:
         partitions = [TopicPartition(topic, p) for p in range(PARTITIONS)]
         consumer.assign(partitions)
-        since = await consumer.offsets_for_times(dict.fromkeys(partitions, int(moment.timestamp() * 1000)))
+        # The ends first: what is published between the two questions lies behind them, and is read.
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        since = await consumer.offsets_for_times(dict.fromkeys(partitions, int(moment.timestamp() * 1000)))
         begins = {tp: since[tp].offset if since.get(tp) else ends[tp] for tp in partitions}
         await consumer.commit({tp: OffsetAndMetadata(offset, "") for tp, offset in begins.items()})
         return {tp.partition: ends[tp] for tp in partitions if begins[tp] < ends[tp]}
