@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _bite(bugs: Sequence[str], seed: int, clean: int) -> int:
     """Print the table; returns 1 where a bug was not found, or something in a clean run."""
     wrong = 0
     names = dict.fromkeys(BUGS[bug].scenario for bug in bugs or BUGS)
-    for told in (*bite(bugs, seed), *(look(n, seed + i) for i in range(1, clean + 1) for n in names)):
+    for told in chain(bite(bugs, seed), (look(n, seed + i) for i in range(1, clean + 1) for n in names)):
         as_it_must = told.found is bool(told.bug) and (told.found or not told.words)
         wrong += not as_it_must
         sys.stdout.write(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tests.faults.harness.row import Row
 from tests.faults.harness.run import Run
-from tests.faults.scenarios import bus, postgres, tailing
+from tests.faults.scenarios import bus, postgres, processes, tailing
 
 
 class Scenario(NamedTuple):
@@ -20,6 +20,7 @@ SCENARIOS = {
     "postgres": Scenario(
         postgres.run, {"kills": 100, "acknowledged": 200_000}, {"kills": 3, "acknowledged": 3_000}
     ),
+    "processes": Scenario(processes.run, {"kills": 200}, {"kills": 7}),
     "bus": Scenario(bus.run, {"events": 100_000}, {"events": 4_000}),
     "tailing": Scenario(tailing.run, {"events": 200_000}, {"events": 6_000}),
 }
