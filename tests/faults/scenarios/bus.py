@@ -24,6 +24,7 @@ from services.kernel.bus import Bus, Record, topic_of
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.database import Connection, Database
 from services.kernel.projection import Consumer
+from services.kernel import relay
 from services.kernel.relay import Relay, StoreLog
 from services.kernel.store import PARTITIONS, Append, EventStore, append_in
 from tests.faults.harness.faulty_bus import FaultyBus
@@ -48,16 +49,21 @@ create table applied (n bigserial primary key, source text, seq bigint, child te
 class History:
     """What is in the stores: the events of each child in the order in which they were written."""
 
-    by_child: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
+    by_child: dict[str, list[tuple[str, int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Source, seq, and the seq in the other source on which it rests."""
     poison: set[tuple[str, int]] = field(default_factory=set)
     heads: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def aside(self) -> set[tuple[str, int]]:
-        """What must stand aside while the fault is there: from a child's first bad event on, everything."""
+        """What must stand aside while the fault is there: the bad, what follows it in its store, what rests on either."""
         told: set[tuple[str, int]] = set()
         for events in self.by_child.values():
-            bad = next((i for i, e in enumerate(events) if e in self.poison), len(events))
-            told.update(events[bad:])
+            first: dict[str, int] = {}
+            for source, seq, rests in events:
+                other = SOURCES[1 - SOURCES.index(source)]
+                if source in first or (source, seq) in self.poison or rests >= first.get(other, 1 << 62):
+                    first.setdefault(source, seq)
+                    told.add((source, seq))
         return told
 
 
@@ -99,6 +105,7 @@ def link(chain: bytes, value: bytes) -> bytes:
 async def run(run: Run) -> list[Row]:
     """The clean run, the faulty run, the fix."""
     row, count = run.row(), run.least["events"]
+    relay._MOST = max(200, count // 50)
     await asyncio.to_thread(run.kafka.start)
     async with (
         run.database("faults_bus_a") as a,
@@ -111,7 +118,7 @@ async def run(run: Run) -> list[Row]:
             consumer = Consumer("clean", SOURCES, clean, KafkaBus(run.kafka.bootstrap), View(fixed=True).fold)
             await _consume(run, consumer, history, aside=0)
         await asyncio.to_thread(run.kafka.wipe)
-        faulty = FaultyBus(KafkaBus(run.kafka.bootstrap), run.dice)
+        faulty = FaultyBus(KafkaBus(run.kafka.bootstrap), run.dice, fails=5)
         async with _relays(run, (a, b), faulty):
             row.faults += await _nemesis(run, rows, history)
             wanted = history.aside()
@@ -144,8 +151,8 @@ async def _fill(run: Run, stores: Sequence[Database], count: int) -> History:
     """Write the same events for the same seed: runs of a child in one store, then in the other."""
     history, dice = History(), random.Random(f"{run.seed} bus")
     children = [str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(count // _EACH)]
-    woven = set(children[: max(4, int(len(children) * _WOVEN))])
-    bad = children[: min(_QUOTA, max(2, count // 2000))]
+    bad = children[: min(_QUOTA, max(4, count // 2000))]
+    woven = {*bad[::2], *children[len(bad) : int(len(children) * _WOVEN)]}
     poisoned = {
         (child, place)
         for i, child in enumerate(bad)
@@ -169,7 +176,7 @@ async def _fill(run: Run, stores: Sequence[Database], count: int) -> History:
         event = new_event(UUID(child), versions[source, child], event_id=run.uuid(), value=value)
         told[source].append(Append([event]))
         last[source, child] = seq
-        history.by_child[child].append((source, seq))
+        history.by_child[child].append((source, seq, rests))
         history.heads[source, event.partition] = seq
         if (child, place) in poisoned:
             history.poison.add((source, seq))
@@ -264,7 +271,7 @@ async def check(
     found = Found()
     applied = await rows.fetch("select source, seq, child, rested from applied order by n")
     times = Counter((r["source"], r["seq"]) for r in applied)
-    everything = {e for events in history.by_child.values() for e in events}
+    everything = {(s, n) for events in history.by_child.values() for s, n, _ in events}
     found.lost = [f"{s}:{n} was not applied" for s, n in sorted(everything - aside) if not times[s, n]]
     found.doubled = [f"{s}:{n} was applied {count} times" for (s, n), count in times.items() if count > 1]
     found.misordered = [f"{r['source']}:{r['seq']} before what it rests on" for r in applied if not r["rested"]]
