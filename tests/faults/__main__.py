@@ -71,7 +71,7 @@ async def run(name: str, seed: int, home: Path, *, quick: bool) -> list[Row]:
         kafka = Kafka(home / "kafka")
         try:
             least = scenario.quick if quick else scenario.full
-            return await scenario.run(Run(name, seed, least, postgres, kafka, 12.0 if quick else 60.0))
+            return await scenario.run(Run(name, seed, least, postgres, kafka, 30.0 if quick else 60.0))
         finally:
             await asyncio.to_thread(kafka.stop)
 
@@ -81,8 +81,12 @@ def _asked(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
     parser.add_argument("--seed", type=int, default=_SEED)
     parser.add_argument("--quick", action="store_true", help="small counts")
-    parser.add_argument("--bite", nargs="*", choices=list(BUGS), help="plant these bugs, or all, one after the other")
-    parser.add_argument("--clean", type=int, default=1, help="with --bite: so many clean runs of each scenario")
+    parser.add_argument(
+        "--bite", nargs="*", choices=list(BUGS), help="plant these bugs, or all, one after the other"
+    )
+    parser.add_argument(
+        "--clean", type=int, default=1, help="with --bite: so many clean runs of each scenario"
+    )
     parser.add_argument("--out", type=Path, help="where the results go; `make faults` names bench/results")
     return parser.parse_args(words)
 

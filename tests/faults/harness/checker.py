@@ -30,7 +30,8 @@ async def check(made: Stage, acknowledged: Mapping[str, dict[str, Any]], patienc
     """Wait until nobody is behind, then compare everything with everything."""
     found = await settled(made, patience)
     stores = {
-        store: [dict(r) for r in await made.fetch(store, "select * from event order by seq")] for store in STORES
+        store: [dict(r) for r in await made.fetch(store, "select * from event order by seq")]
+        for store in STORES
     }
     found.add(of_answers(stores, acknowledged))
     found.add(await of_topics(made, stores))
@@ -50,7 +51,7 @@ async def settled(made: Stage, patience: float) -> Found:
     async def where() -> object:
         nonlocal late, places
         try:
-            now = await made.client.positions()
+            now = await made.positions()
         except Exception as error:
             return type(error).__name__
         late, still = behind(now), now == places
@@ -116,7 +117,9 @@ async def of_topics(made: Stage, stores: Mapping[str, Events]) -> Found:
         here = {(p, seq): value for p, seq, _, value in records}
         found.skipped += [f"topic {source}: {at} is not there" for at in sorted(wanted.keys() - here.keys())]
         found.doubled += [f"topic {source}: {at} is nobody's" for at in sorted(here.keys() - wanted.keys())]
-        found.lost += [f"topic {source}: {at} has other bytes" for at in here if here[at] != wanted.get(at, here[at])]
+        found.lost += [
+            f"topic {source}: {at} has other bytes" for at in here if here[at] != wanted.get(at, here[at])
+        ]
         before = _before(wanted)
         found.misordered += [
             f"topic {source}: {p, seq} says {prev} comes before it"
@@ -137,7 +140,9 @@ def _before(places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
 
 async def read_topic(bootstrap: str, topic: str) -> list[tuple[int, int, int, bytes]]:
     """Return (partition, seq, prev, value) of everything on a topic, read by a plain consumer."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
     await consumer.start()
     try:
         partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
@@ -202,11 +207,14 @@ async def of_feed(made: Stage) -> Found:
         found.skipped += [
             f"router: {store} {r['id']}" for r in await made.fetch(store, of_children) if r["id"] not in heard
         ]
-    children = await made.fetch("registry", "select id from event where type = 'registry.child-registered.v1'")
+    children = await made.fetch(
+        "registry", "select id from event where type = 'registry.child-registered.v1'"
+    )
     ledger = {r["event"] for r in rows if r["role"] == "ledger"}
     found.skipped += [f"feed: {r['id']} is not in the ledger" for r in children if r["id"] not in ledger]
     entries = {
-        (r["agency"], r["event"], r["role"]) for r in await made.fetch("agency", "select agency, event, role from entry")
+        (r["agency"], r["event"], r["role"])
+        for r in await made.fetch("agency", "select agency, event, role from entry")
     }
     given = {(r["agency"], r["event"], r["role"]) for r in rows}
     found.skipped += [f"agency: {event} as {role}" for _, event, role in given - entries]
@@ -234,7 +242,9 @@ def of_clocks(events: Events) -> Found:
     }
     missed = by_type["notification.duty-missed.v1"]
     met = by_type["notification.duty-met.v1"]
-    found.lost += [f"duty {each} ran out, and nobody said so" for each in late if not missed[each] and not met[each]]
+    found.lost += [
+        f"duty {each} ran out, and nobody said so" for each in late if not missed[each] and not met[each]
+    ]
     return found
 
 
@@ -255,9 +265,7 @@ async def of_counts(made: Stage, reporting: Events, patience: float) -> Found:
     async def where() -> list[tuple[Any, ...]]:
         nonlocal seen
         told = (await made.people["police-county"].ask("live/counts"))["counts"]
-        seen = [
-            (c["township"], datetime.fromisoformat(c["hour"]), c["filed"], c["accepted"]) for c in told
-        ]
+        seen = [(c["township"], datetime.fromisoformat(c["hour"]), c["filed"], c["accepted"]) for c in told]
         return seen
 
     if await stands_still(where, wanted, patience):
@@ -274,5 +282,7 @@ async def of_pages(made: Stage, acknowledged: Mapping[str, dict[str, Any]]) -> F
             page = await made.people["township-a-clerk"].ask(f"agency/children/{event['subject']}")
             times = sum(step["event"] == event["id"] for step in page["chronology"])
             if times != 1:
-                (found.doubled if times else found.skipped).append(f"page of {event['subject']}: {times} times")
+                (found.doubled if times else found.skipped).append(
+                    f"page of {event['subject']}: {times} times"
+                )
     return found

@@ -34,7 +34,11 @@ class Working:
         self.last = time.monotonic()
         self._stop = asyncio.Event()
         self._accepted: set[str] = set()
-        work = [*(self._register for _ in range(clerks)), *(self._report for _ in range(teachers)), self._accept]
+        work = [
+            *(self._register for _ in range(clerks)),
+            *(self._report for _ in range(teachers)),
+            self._accept,
+        ]
         self._tasks = [asyncio.create_task(self._until_stopped(each)) for each in work]
 
     async def _until_stopped(self, work: Any) -> None:
@@ -45,8 +49,8 @@ class Working:
     def _key(self) -> str:
         return str(UUID(int=self._dice.getrandbits(128), version=4))
 
-    async def _register(self) -> None:
-        key = self._key()
+    async def _register(self, key: str = "") -> None:
+        key = key or self._key()
         await self._certain(
             "township-a-clerk", "registry/register-child", key, region="990101001001", name=f"甲{key[:8]}",
             birth_date="2015-03-05",
@@ -63,7 +67,9 @@ class Working:
             told = await self._people["police-a-desk"].ask("agency/worklist")
         except (Told, httpx2.TransportError):
             return
-        refs = [t["ref"] for t in told["tasks"] if t["kind"] == "accept-report" and t["ref"] not in self._accepted]
+        refs = [
+            t["ref"] for t in told["tasks"] if t["kind"] == "accept-report" and t["ref"] not in self._accepted
+        ]
         if refs:
             self._accepted.update(refs[:3])
             late = datetime.now(UTC) - timedelta(days=3)
@@ -95,13 +101,33 @@ class Working:
                 if task.done():
                     task.result()
             if time.monotonic() - max(self.last, began) > patience:
-                raise Stuck
+                message = "nobody gets an answer any more"
+                raise Stuck(message)
             await asyncio.sleep(0.02)
 
-    async def stop(self) -> None:
-        """Let everybody finish."""
+    async def shown(self, patience: float) -> None:
+        """Register a child and wait until it is on its township's page; raises Stuck where it does not come."""
+        key = self._key()
+        await self._register(key)
+        child = self.acknowledged[key]["events"][0]["subject"]
+        began = time.monotonic()
+        while True:
+            try:
+                await self._people["township-a-clerk"].ask(f"agency/children/{child}")
+            except (Told, httpx2.TransportError) as error:
+                if time.monotonic() - began > patience:
+                    message = f"child {child} does not come to its township: {error}"
+                    raise Stuck(message) from None
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    async def stop(self, patience: float | None = None) -> None:
+        """Let everybody finish; who has not after `patience` seconds is left in the dark."""
         self._stop.set()
-        await asyncio.gather(*self._tasks)
+        done, _ = await asyncio.wait(self._tasks, timeout=patience)
+        for task in done:
+            task.result()
 
     async def leave(self) -> None:
         """Send everybody away, whatever they were doing."""

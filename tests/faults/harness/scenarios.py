@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tests.faults.harness.row import Row
 from tests.faults.harness.run import Run
-from tests.faults.scenarios import bus, postgres, processes, tailing
+from tests.faults.scenarios import bus, postgres, processes, tailing, takeovers, wipe
 
 
 class Scenario(NamedTuple):
@@ -21,6 +21,9 @@ SCENARIOS = {
         postgres.run, {"kills": 100, "acknowledged": 200_000}, {"kills": 3, "acknowledged": 3_000}
     ),
     "processes": Scenario(processes.run, {"kills": 200}, {"kills": 7}),
+    "takeovers": Scenario(takeovers.run, {"takeovers": 20}, {"takeovers": 2}),
+    "zombies": Scenario(takeovers.run_zombies, {"zombies": 20, "seconds": 46}, {"zombies": 5, "seconds": 11}),
+    "wipe": Scenario(wipe.run, {"wipes": 10}, {"wipes": 2}),
     "bus": Scenario(bus.run, {"events": 100_000}, {"events": 4_000}),
     "tailing": Scenario(tailing.run, {"events": 200_000}, {"events": 6_000}),
 }

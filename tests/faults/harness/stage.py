@@ -48,11 +48,24 @@ class Stage:
         self.kafka = kafka
         self.platform = platform
         self.client = Platform(platform.urls)
+        self.also: list[Platform] = []
+        """Second processes: what they have folded of a group's partitions, only they can say."""
         self.people: dict[str, Person] = {}
 
     async def sign_in(self) -> None:
         """Sign everybody in."""
         self.people = {key: await self.client.sign_in(post_id(key)) for key in PEOPLE}
+
+    async def positions(self) -> dict[str, Any]:
+        """Return every service's places, those of both processes where there are two."""
+        told = await self.client.positions()
+        for other in self.also:
+            for service, more in (await other.positions()).items():
+                for name, consumer in more["consumers"].items():
+                    places = told[service]["consumers"][name]["places"]
+                    for at, seq in consumer["places"].items():
+                        places[at] = max(seq, places.get(at, 0))
+        return told
 
     async def fetch(self, database: str, sql: str, *values: Any) -> Sequence[Any]:
         """Ask a database as its administrator."""
@@ -90,7 +103,10 @@ async def seconds(made: Stage, names: Sequence[str]) -> AsyncIterator[Distribute
     more = Seconds(made.folder, made.postgres, made.kafka)
     try:
         await more.join(made.platform, names)
+        made.also = [Platform({name: more.urls[name] for name in names})]
         yield more
     finally:
+        for each in made.also:
+            await each.close()
+        made.also = []
         await more.stop()
-

@@ -94,7 +94,9 @@ class View:
             " set count = excluded.count, last = excluded.last, chain = excluded.chain",
             [(*key, *value) for key, value in view.items()],
         )
-        await rows.executemany("insert into applied (source, seq, child, rested) values ($1, $2, $3, $4)", told)
+        await rows.executemany(
+            "insert into applied (source, seq, child, rested) values ($1, $2, $3, $4)", told
+        )
 
 
 def link(chain: bytes, value: bytes) -> bytes:
@@ -115,21 +117,18 @@ async def run(run: Run) -> list[Row]:
     ):
         history = await _fill(run, (a, b), count)
         async with _relays(run, (a, b), KafkaBus(run.kafka.bootstrap)):
-            consumer = Consumer("clean", SOURCES, clean, KafkaBus(run.kafka.bootstrap), View(fixed=True).fold)
-            await _consume(run, consumer, history, aside=0)
+            await _consume(run, clean, history, aside=0, fixed=True)
         await asyncio.to_thread(run.kafka.wipe)
         faulty = FaultyBus(KafkaBus(run.kafka.bootstrap), run.dice, fails=5)
         async with _relays(run, (a, b), faulty):
             row.faults += await _nemesis(run, rows, history)
             wanted = history.aside()
-            consumer = _consumer(run, rows, fixed=False)
-            if not await _consume(run, consumer, history, aside=len(wanted)):
-                row.found.skipped.append(f"stuck at {sum(consumer.places.values())}, {consumer.parked} aside")
+            if not await _consume(run, rows, history, aside=len(wanted), fixed=False):
+                row.found.skipped.append(f"stuck at {await _reached(rows)}")
             row.found.add(await check(rows, (a, b), history, wanted))
             if not row.found:
-                consumer = _consumer(run, rows, fixed=True)
-                if not await _consume(run, consumer, history, aside=0):
-                    row.found.skipped.append(f"{consumer.parked} still aside after the fix")
+                if not await _consume(run, rows, history, aside=0, fixed=True):
+                    row.found.skipped.append(f"after the fix, stuck at {await _reached(rows)}")
                 row.found.add(await check(rows, (a, b), history, set()))
                 row.found.add(await _same(clean, rows))
         row.faults += faulty.faults + len(history.poison)
@@ -172,7 +171,9 @@ async def _fill(run: Run, stores: Sequence[Database], count: int) -> History:
         seq = len(told[source]) + 1
         versions[source, child] += 1
         rests = last.get((other, child), 0) if child in woven or source == SOURCES[1] else 0
-        value = _envelope(child, source, seq, f"{other}:{rests}" if rests else None, (child, place) in poisoned)
+        value = _envelope(
+            child, source, seq, f"{other}:{rests}" if rests else None, (child, place) in poisoned
+        )
         event = new_event(UUID(child), versions[source, child], event_id=run.uuid(), value=value)
         told[source].append(Append([event]))
         last[source, child] = seq
@@ -223,34 +224,48 @@ async def _relays(run: Run, stores: Sequence[Database], bus: Bus) -> AsyncIterat
         await bus.close()
 
 
-def _consumer(run: Run, rows: Database, *, fixed: bool) -> Consumer:
-    return Consumer("rows", SOURCES, rows, KafkaBus(run.kafka.bootstrap), View(fixed=fixed).fold)
+def _consumer(run: Run, rows: Database, *, fixed: bool, instance: str = "1") -> Consumer:
+    return Consumer("rows", SOURCES, rows, KafkaBus(run.kafka.bootstrap, instance), View(fixed=fixed).fold)
 
 
-async def _consume(run: Run, consumer: Consumer, history: History, aside: int) -> bool:
-    """Run it until it has handled all that there is; False where it stands still before."""
-    task = asyncio.create_task(consumer.run())
+async def _reached(rows: Database) -> tuple[int, int]:
+    """How far the checkpoints are, and how many records stand aside."""
+    found = await rows.fetch(
+        "select (select coalesce(sum(seq), 0)::bigint from checkpoint), (select count(*) from parked)"
+    )
+    return found[0][0], found[0][1]
+
+
+async def _consume(run: Run, rows: Database, history: History, *, aside: int, fixed: bool) -> bool:
+    """Let two members of a group handle all that there is; False where they stand still before."""
+    tasks = [
+        asyncio.create_task(_consumer(run, rows, fixed=fixed, instance=instance).run()) for instance in "12"
+    ]
 
     async def where() -> tuple[int, int]:
-        return sum(consumer.places.values()), consumer.parked
+        return await _reached(rows)
 
     try:
         return await stands_still(where, (sum(history.heads.values()), aside), run.patience)
     finally:
+        await _end(tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _nemesis(run: Run, rows: Database, history: History) -> int:
-    """Stop the consumer and cut its connections, at moments that the dice choose; returns how often."""
+    """Stop one of two consumers, or cut all connections, at moments that the dice choose; returns how often."""
     everything = sum(history.heads.values())
+    tasks = [asyncio.create_task(_consumer(run, rows, fixed=False, instance=each).run()) for each in "12"]
     for crash in range(_CRASHES):
-        consumer = _consumer(run, rows, fixed=False)
-        task = asyncio.create_task(consumer.run())
         aim = everything * (crash + run.dice.random()) / (_CRASHES + 1)
 
-        async def where(consumer: Consumer = consumer, aim: float = aim) -> bool:
-            return sum(consumer.places.values()) >= aim
+        async def where(aim: float = aim) -> bool:
+            return (await _reached(rows))[0] >= aim
 
         await stands_still(where, wanted=True, patience=run.patience)
         if crash % 2:
@@ -258,9 +273,12 @@ async def _nemesis(run: Run, rows: Database, history: History) -> int:
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where datname = current_database() and pid <> pg_backend_pid()"
             )
-            await asyncio.sleep(run.dice.random() / 10)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if crash == _CRASHES // 2:  # partitions move between those who stay, too
+            tasks.append(asyncio.create_task(_consumer(run, rows, fixed=False, instance="3").run()))
+        which = run.dice.randrange(2)
+        await _end(tasks[which : which + 1])
+        tasks[which] = asyncio.create_task(_consumer(run, rows, fixed=False, instance="12"[which]).run())
+    await _end(tasks)
     return _CRASHES + _CRASHES // 2
 
 
@@ -274,7 +292,9 @@ async def check(
     everything = {(s, n) for events in history.by_child.values() for s, n, _ in events}
     found.lost = [f"{s}:{n} was not applied" for s, n in sorted(everything - aside) if not times[s, n]]
     found.doubled = [f"{s}:{n} was applied {count} times" for (s, n), count in times.items() if count > 1]
-    found.misordered = [f"{r['source']}:{r['seq']} before what it rests on" for r in applied if not r["rested"]]
+    found.misordered = [
+        f"{r['source']}:{r['seq']} before what it rests on" for r in applied if not r["rested"]
+    ]
     found.misordered += [f"{s}:{n} behind a bad record" for s, n in sorted(aside) if times[s, n]]
     parked = await rows.fetch("select source, seq from parked")
     here = {(r["source"], r["seq"]) for r in parked}
@@ -287,7 +307,9 @@ async def check(
             if (source, r["seq"]) not in aside:
                 count, chain = chains.get((r["orderkey"], source), (0, b""))
                 chains[r["orderkey"], source] = (count + 1, link(chain, r["envelope"]))
-    found.misordered += [f"rows of {child}, {s}" for (child, s), at in chains.items() if view.get((child, s)) != at]
+    found.misordered += [
+        f"rows of {child}, {s}" for (child, s), at in chains.items() if view.get((child, s)) != at
+    ]
     return found
 
 

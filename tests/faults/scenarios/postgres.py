@@ -115,7 +115,9 @@ class Writer:
 
     def _event(self, key: str, name: str, stream: UUID, version: int, place: int) -> NewEvent:
         said = msgspec.json.encode({"key": key, "try": name, "place": place})
-        return new_event(stream, version, event_id=UUID(int=self._dice.getrandbits(128), version=4), value=said)
+        return new_event(
+            stream, version, event_id=UUID(int=self._dice.getrandbits(128), version=4), value=said
+        )
 
     async def _version(self, stream: UUID) -> int:
         while True:

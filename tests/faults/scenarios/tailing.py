@@ -227,7 +227,9 @@ async def theirs_dcb(run: Run) -> Row:
 
 
 @asynccontextmanager
-async def _library(run: Run, *, db_functions: bool = False) -> AsyncIterator[tuple[PostgresDatastore, InThread]]:
+async def _library(
+    run: Run, *, db_functions: bool = False
+) -> AsyncIterator[tuple[PostgresDatastore, InThread]]:
     """The library's pool on a fresh database, and threads for it: it blocks."""
     await fresh(run.postgres, _BASE)
     told = conninfo_to_dict(run.postgres.url(_BASE))
