@@ -64,6 +64,7 @@ def make_app(
         web_enabled=False, web_tables_enabled=False, topic_allow_declare=False, topic_disable_leader=True,
         stream_wait_empty=False, table_standby_replicas=0, consumer_auto_offset_reset="earliest",
         broker_max_poll_records=2000, stream_buffer_maxsize=4096, producer_threaded=False,
+        consumer_metadata_max_age_ms=10_000,  # topics of a wiped broker that come back are seen, not after 5 minutes
     )  # fmt: skip
     topic = app.topic(topic_of(source), key_serializer="raw", value_serializer="raw")
 

@@ -49,10 +49,10 @@ def main() -> None:
             for row in told:
                 _say(row, time.monotonic() - began)
             rows += told
+            if asked.out:
+                _write(asked.out, rows)
     for name, what in NOT_THERE.items():
         sys.stdout.write(f"not there  {name}: {what}\n")
-    if asked.out:
-        asked.out.write_text(json.dumps(report(rows), ensure_ascii=False, indent=1) + "\n", encoding="utf8")
     if not all(row.holds and row.enough for row in rows):
         raise SystemExit(1)
 
@@ -71,9 +71,14 @@ async def run(name: str, seed: int, home: Path, *, quick: bool) -> list[Row]:
         kafka = Kafka(home / "kafka")
         try:
             least = scenario.quick if quick else scenario.full
-            return await scenario.run(Run(name, seed, least, postgres, kafka, 30.0 if quick else 60.0))
+            return await scenario.run(Run(name, seed, least, postgres, kafka, 40.0 if quick else 90.0))
         finally:
             await asyncio.to_thread(kafka.stop)
+
+
+def _write(out: Path, rows: Sequence[Row]) -> None:
+    """Write what there is so far: a run that is broken off has told what it saw."""
+    out.write_text(json.dumps(report(rows), ensure_ascii=False, indent=1) + "\n", encoding="utf8")
 
 
 def _asked(words: Sequence[str]) -> argparse.Namespace:

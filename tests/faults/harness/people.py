@@ -115,7 +115,7 @@ class Working:
             try:
                 await self._people["township-a-clerk"].ask(f"agency/children/{child}")
             except (Told, httpx2.TransportError) as error:
-                if time.monotonic() - began > patience:
+                if time.monotonic() - began > 4 * patience:  # a backlog may stand before it
                     message = f"child {child} does not come to its township: {error}"
                     raise Stuck(message) from None
                 await asyncio.sleep(0.1)

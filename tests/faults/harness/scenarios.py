@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tests.faults.harness.row import Row
 from tests.faults.harness.run import Run
-from tests.faults.scenarios import bus, postgres, processes, tailing, takeovers, wipe
+from tests.faults.scenarios import bus, network, postgres, processes, tailing, takeovers, wipe
 
 
 class Scenario(NamedTuple):
@@ -23,6 +23,7 @@ SCENARIOS = {
     "processes": Scenario(processes.run, {"kills": 200}, {"kills": 7}),
     "takeovers": Scenario(takeovers.run, {"takeovers": 20}, {"takeovers": 2}),
     "zombies": Scenario(takeovers.run_zombies, {"zombies": 20, "seconds": 46}, {"zombies": 5, "seconds": 11}),
+    "network": Scenario(network.run, {"cuts": 50}, {"cuts": 6}),
     "wipe": Scenario(wipe.run, {"wipes": 10}, {"wipes": 2}),
     "bus": Scenario(bus.run, {"events": 100_000}, {"events": 4_000}),
     "tailing": Scenario(tailing.run, {"events": 200_000}, {"events": 6_000}),

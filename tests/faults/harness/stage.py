@@ -73,10 +73,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, postgres: Postgres, kafka: Kafka) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, postgres: Postgres, kafka: Kafka, platform: Distributed | None = None
+) -> AsyncIterator[Stage]:
     """Start every process on a broker without a past; stop them all at the end."""
     await asyncio.to_thread(kafka.wipe)
-    platform = Distributed(folder, postgres, kafka)
+    platform = platform or Distributed(folder, postgres, kafka)
     try:
         await platform.start()
         made = Stage(folder, postgres, kafka, platform)

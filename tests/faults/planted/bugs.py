@@ -147,20 +147,6 @@ BUGS = {
                  "m (s, p, i, q, old) where old is not null or old = coalesce((select seq from checkpoint\""),
         ],
     ),
-    "set-aside-applied-by-both": Bug(
-        "bus", "a record that stood aside is applied by whoever looks, also when another member has applied it",
-        [
-            Edit(_CONSUMER, "delete from parked where consumer = $1 and source = $2 and seq = $3 returning record",
-                 "select record from parked where consumer = $1 and source = $2 and seq = $3"),
-            Edit(
-                _CONSUMER,
-                "                            await self._fold(rows, [_unpack(record)])\n",
-                "                            await self._fold(rows, [_unpack(record)])\n"
-                "                            await rows.execute('delete from parked where consumer = $1 and'\n"
-                "                                ' source = $2 and seq = $3', self.name, source, queue[0].seq)\n",
-            ),
-        ],
-    ),
     "prev-forgotten": Bug(
         "bus", "after a restart, a relay no longer knows which record came before",
         [Edit(_RELAY, "last = dict(await self._log.before(place))", "last: dict[int, int] = {}")],
