@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tests.faults.harness.row import Row
 from tests.faults.harness.run import Run
-from tests.faults.scenarios import bus, network, postgres, processes, tailing, takeovers, wipe
+from tests.faults.scenarios import bus, disk, network, postgres, processes, restore, tailing, takeovers, wipe
 
 
 class Scenario(NamedTuple):
@@ -25,6 +25,8 @@ SCENARIOS = {
     "zombies": Scenario(takeovers.run_zombies, {"zombies": 20, "seconds": 46}, {"zombies": 5, "seconds": 11}),
     "network": Scenario(network.run, {"cuts": 50}, {"cuts": 6}),
     "wipe": Scenario(wipe.run, {"wipes": 10}, {"wipes": 2}),
+    "restore": Scenario(restore.run, {"restores": 3}, {"restores": 1}),
+    "disk": Scenario(disk.run, {"fills": 5}, {"fills": 2}),
     "bus": Scenario(bus.run, {"events": 100_000}, {"events": 4_000}),
     "tailing": Scenario(tailing.run, {"events": 200_000}, {"events": 6_000}),
 }

@@ -20,6 +20,7 @@ from infra.postgres import Postgres
 from services.kernel.database import Database
 from services.kernel.errors import OutcomeUnknown, StoreDown
 from services.kernel.store import Append, EventStore, NewEvent, Outcome, leaf_hash
+from tests.faults.harness.people import Stuck
 from tests.faults.harness.row import Found, Row, compare
 from tests.faults.harness.run import Run, stands_still
 from tests.helpers import new_event
@@ -42,6 +43,9 @@ class Told:
     commands: int = 0
     unknown: int = 0
     last: float = 0.0
+    """When somebody was last answered."""
+    failed_at: float = 0.0
+    """When somebody last got no answer."""
 
 
 class Writer:
@@ -79,7 +83,7 @@ class Writer:
         while True:
             if version is None:
                 version = await self._version(stream)
-            outcome, sent = await self._try(key, stream, version, count, claims)
+            outcome = await self._try(key, stream, version, count, claims)
             if outcome is None:
                 if not fresh:
                     version = None
@@ -100,18 +104,20 @@ class Writer:
 
     async def _try(
         self, key: str, stream: UUID, version: int, count: int, claims: list[tuple[bytes, UUID]]
-    ) -> tuple[Outcome | None, bool]:
+    ) -> Outcome | None:
         self._tries += 1
         name = f"{self._name}/{self._tries}"
         events = [self._event(key, name, stream, version + i, i) for i in range(1, count + 1)]
         try:
-            return await self._store.append(Append(events, key.encode(), b"", b"[]", claims)), True
+            return await self._store.append(Append(events, key.encode(), b"", b"[]", claims))
         except OutcomeUnknown:
             self._told.unknown += 1
-            return None, True
+            self._told.failed_at = time.monotonic()
+            return None
         except StoreDown:
             self._told.unsent.add(name)
-            return None, False
+            self._told.failed_at = time.monotonic()
+            return None
 
     def _event(self, key: str, name: str, stream: UUID, version: int, place: int) -> NewEvent:
         said = msgspec.json.encode({"key": key, "try": name, "place": place})
@@ -173,9 +179,9 @@ async def run(run: Run) -> list[Row]:
         try:
             for _ in range(kills):
                 aim = len(told.acknowledged) + max(1, int(wanted / kills * run.dice.uniform(0.4, 1.0)))
-                await _until(told, aim, writing)
+                await until(told, aim, writing, run.patience)
                 await _kill(run, told, row)
-            await _until(told, wanted, writing)
+            await until(told, wanted, writing, run.patience)
             stop.set()
             await asyncio.gather(*writing)
             await stands_still(lambda: _at(follower), (await stores[0].position())[1], run.patience)
@@ -207,22 +213,27 @@ async def _at(follower: Follower) -> int:
     return follower.seen[-1][0] if follower.seen else 0
 
 
-async def _until(told: Told, aim: int, writing: list[asyncio.Task[None]]) -> None:
+async def until(told: Told, aim: int, writing: list[asyncio.Task[None]], patience: float) -> None:
+    """Wait until so much was acknowledged; raises Stuck where nothing is for `patience` seconds."""
+    began = time.monotonic()
     while len(told.acknowledged) < aim:
         for task in writing:
             if task.done():
                 task.result()
+        if time.monotonic() - max(told.last, began) > patience:
+            message = "nobody gets an answer any more"
+            raise Stuck(message)
         await asyncio.sleep(0.01)
 
 
-async def check(postgres: Postgres, told: Told, seen: list[tuple[int, UUID]]) -> Found:
+async def check(postgres: Postgres, told: Told, seen: list[tuple[int, UUID]] | None) -> Found:
     """Read the rows as an auditor would and compare them with what was answered."""
     connection = await asyncpg.connect(postgres.url("faults_postgres"))
     rows = await connection.fetch("select seq, id, stream, version, envelope, leaf from event order by seq")
     keys = {bytes(r["key"]).decode(): r["first_seq"] for r in await connection.fetch("table command")}
     head = await connection.fetchval("select head from store")
     await connection.close()
-    found = compare([(r["seq"], r["id"]) for r in rows], seen, "follower")
+    found = Found() if seen is None else compare([(r["seq"], r["id"]) for r in rows], seen, "follower")
     if [r["seq"] for r in rows] != list(range(1, head + 1)):
         found.lost.append(f"seq is not dense up to {head}")
     by_key: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
