@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 
 from infra.kafka import Kafka, create_topics
 from services.kernel import bus_embedded, bus_kafka
@@ -302,6 +303,25 @@ async def test_readers_that_are_cancelled_while_they_wait_hold_nobody_up(
             await bus.publish("reporting", [])
 
 
+async def test_what_stood_aside_is_applied_by_one_member_though_both_have_loaded_it(
+    new_database: NewDatabase,
+) -> None:
+    source = f"exam-{uuid4()}"
+    rows = await rows_in(new_database)
+    await rows.database.fetch("alter table seen drop constraint seen_seq_key")
+    members = [Consumer("view", [source], rows.database, EmbeddedBus(), rows.fold) for _ in range(2)]
+    members[0]._stores[source] = uuid4()
+    rows.fail.add(1)
+    await members[0]._apply([Record(source, 1, 1, 0, uuid4(), "child", b"{}")])
+    rows.fail.clear()
+    for member in members:
+        await member._load()
+        assert member.parked == 1
+    await asyncio.gather(*(member._release(poison=True) for member in members))
+    assert [member.parked for member in members] == [0, 0]
+    assert await rows.seen() == [("child", 1)]
+
+
 async def waiting_relays(database: Database) -> int:
     rows = await database.fetch(
         "select count(*) from pg_locks join pg_database d on d.oid = database"
@@ -341,7 +361,7 @@ async def test_two_relays_that_begin_at_once_on_one_bus_share_its_producer(
     await create_topics(kafka.bootstrap, {topic_of(source): PARTITIONS for source in sources})
     made: list[object] = []
 
-    class Counted(bus_kafka.AIOKafkaProducer):  # type: ignore[misc]
+    class Counted(AIOKafkaProducer):  # type: ignore[misc]
         async def start(self) -> None:
             made.append(self)
             await super().start()

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import httpx2
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.kernel.bus import REFERENCE, topic_of
 from services.live.windows import Windows
+from shouwang.client import Told, behind
 from tests.faults.harness.row import Found, compare
 from tests.faults.harness.run import stands_still
 from tests.faults.harness.stage import Stage
-from shouwang.client import behind
 
 STORES = ("registry", "reporting", "assessment", "notification")
 _REFERENCE_PARTITION = 24
@@ -57,7 +58,7 @@ async def settled(made: Stage, patience: float) -> Found:
         nonlocal late, places
         try:
             now = await made.positions()
-        except Exception as error:
+        except (Told, httpx2.HTTPError, OSError) as error:
             return type(error).__name__
         late, still = behind(now), now == places
         places = now

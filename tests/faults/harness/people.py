@@ -12,7 +12,7 @@ import httpx2
 from shouwang.client import Person, Told
 from tests.faults.harness.row import Row
 
-_PACE = 0.05
+_PACE = 0.25
 """Everybody takes a breath between two acts: what is examined is loss, not how long a backlog takes."""
 _AWAY = {502, 503, 504}
 

@@ -128,7 +128,7 @@ BUGS = {
             Edit(
                 _RELAY,
                 "            for source, records in by_source.items():\n"
-                "                await self._bus.publish(source, records)\n            place = rows[-1][\"seq\"]",
+                '                await self._bus.publish(source, records)\n            place = rows[-1]["seq"]',
                 '            place = rows[-1]["seq"]',
             ),
             Edit(
@@ -143,8 +143,8 @@ BUGS = {
         "bus", "two members of a group move one checkpoint, and neither notices",
         [
             Edit(_CONSUMER, "            raise Fenced\n", "            pass\n"),
-            Edit(_CONSUMER, "m (s, p, i, q, old) where old = coalesce((select seq from checkpoint\"",
-                 "m (s, p, i, q, old) where old is not null or old = coalesce((select seq from checkpoint\""),
+            Edit(_CONSUMER, 'm (s, p, i, q, old) where old = coalesce((select seq from checkpoint"',
+                 'm (s, p, i, q, old) where old is not null or old = coalesce((select seq from checkpoint"'),
         ],
     ),
     "prev-forgotten": Bug(

@@ -51,7 +51,7 @@ def plant(name: str) -> None:
         text = read_text(self, *args, **how)
         return edited(text, by_file[str(self)]) if str(self) in by_file else text
 
-    SourceFileLoader.get_code = code_of  # type: ignore[method-assign]
+    SourceFileLoader.get_code = code_of  # type: ignore[method-assign, assignment]
     Path.read_text = text_of  # type: ignore[method-assign]
 
 

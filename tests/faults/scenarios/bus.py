@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +17,13 @@ from uuid import UUID
 
 import asyncpg
 
-from collections.abc import AsyncIterator
 from infra.kafka import create_topics
 from schemas.envelope import Envelope, after_of, decode, encode
+from services.kernel import relay
 from services.kernel.bus import Bus, Record, topic_of
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.database import Connection, Database
 from services.kernel.projection import Consumer
-from services.kernel import relay
 from services.kernel.relay import Relay, StoreLog
 from services.kernel.store import PARTITIONS, Append, EventStore, append_in
 from tests.faults.harness.faulty_bus import FaultyBus
@@ -159,6 +158,7 @@ async def _fill(run: Run, stores: Sequence[Database], count: int) -> History:
     }
     turns = [child for child in children for _ in range(_EACH)]
     dice.shuffle(turns)
+    resting = {*bad, *children[:: max(1, len(children) // 20)]}
     told: dict[str, list[Append]] = {source: [] for source in SOURCES}
     last: dict[tuple[str, str], int] = {}
     written: Counter[str] = Counter()
@@ -170,7 +170,9 @@ async def _fill(run: Run, stores: Sequence[Database], count: int) -> History:
         other = SOURCES[1 - place // 5 % 2]
         seq = len(told[source]) + 1
         versions[source, child] += 1
-        rests = last.get((other, child), 0) if child in woven or source == SOURCES[1] else 0
+        rests = 0
+        if child in woven or (child in resting and source == SOURCES[1]):
+            rests = last.get((other, child), 0)
         value = _envelope(
             child, source, seq, f"{other}:{rests}" if rests else None, (child, place) in poisoned
         )

@@ -31,7 +31,9 @@ class MountRefused(Exception):  # noqa: N818
 def small_disk(at: Path) -> Iterator[Path]:
     """A disk of its own, of a size that is soon full."""
     at.mkdir(parents=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", at], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", at], capture_output=True, check=False
+    )
     if done.returncode:
         raise MountRefused(done.stderr.decode())
     at.chmod(0o755)

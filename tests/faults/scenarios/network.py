@@ -74,7 +74,9 @@ class _Behind:
 class Proxied(Distributed):
     """A platform each of whose processes reaches PostgreSQL and Kafka by proxies of its own."""
 
-    def __init__(self, folder: Path, postgres: Postgres, kafka: Kafka, sockets: Path, ports: dict[str, int]) -> None:
+    def __init__(
+        self, folder: Path, postgres: Postgres, kafka: Kafka, sockets: Path, ports: dict[str, int]
+    ) -> None:
         super().__init__(folder, postgres, kafka)
         self._real: tuple[Any, Any] = (postgres, kafka)
         self._sockets = sockets

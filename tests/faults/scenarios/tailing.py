@@ -233,14 +233,16 @@ async def _library(
     """The library's pool on a fresh database, and threads for it: it blocks."""
     await fresh(run.postgres, _BASE)
     told = conninfo_to_dict(run.postgres.url(_BASE))
-    names = {name: str(told[name]) for name in ("dbname", "host", "port", "user", "password")}
+    dbname, host, port, user, password = (
+        str(told[n]) for n in ("dbname", "host", "port", "user", "password")
+    )
     threads = ThreadPoolExecutor(WRITERS + 1)
 
     async def in_thread(work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     with PostgresDatastore(
-        **names, pool_size=WRITERS + 1, max_overflow=1, enable_db_functions=db_functions
+        dbname, host, port, user, password, pool_size=WRITERS + 1, max_overflow=1, enable_db_functions=db_functions
     ) as datastore:  # fmt: skip
         yield datastore, in_thread
     threads.shutdown()
