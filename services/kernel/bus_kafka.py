@@ -43,6 +43,7 @@ class KafkaBus:
         self._bootstrap = bootstrap
         self._instance = instance
         self._producer: Any = None
+        self._starting = asyncio.Lock()
 
     async def identity(self) -> str:
         """Return the cluster's id: a wiped broker has another."""
@@ -57,7 +58,23 @@ class KafkaBus:
 
     async def publish(self, source: str, records: Sequence[Record]) -> None:
         """Send each partition's records as whole batches and wait for every delivery report."""
+        producer = None
         try:
+            producer = await self._started()
+            by_partition: dict[int, list[Record]] = {}
+            for record in records:
+                by_partition.setdefault(0 if source == REFERENCE else record.partition, []).append(record)
+            async with asyncio.timeout(_DELIVERY_SECONDS):
+                await asyncio.gather(
+                    *(self._send(producer, source, p, told) for p, told in by_partition.items())
+                )
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._drop(producer)
+            raise BusDown from error
+
+    async def _started(self) -> Any:
+        """Return the producer; two relays that share this bus share it too, also where both come first."""
+        async with self._starting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap, enable_idempotence=True, acks="all",
@@ -65,30 +82,25 @@ class KafkaBus:
                 )  # fmt: skip
                 await producer.start()
                 self._producer = producer
-            by_partition: dict[int, list[Record]] = {}
-            for record in records:
-                by_partition.setdefault(0 if source == REFERENCE else record.partition, []).append(record)
-            async with asyncio.timeout(_DELIVERY_SECONDS):
-                await asyncio.gather(*(self._send(source, p, told) for p, told in by_partition.items()))
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self._drop_producer()
-            raise BusDown from error
+            return self._producer
 
-    async def _send(self, source: str, partition: int, records: list[Record]) -> None:
+    @staticmethod
+    async def _send(producer: Any, source: str, partition: int, records: list[Record]) -> None:
         left = list(records)
         while left:
-            batch = self._producer.create_batch()
+            batch = producer.create_batch()
             while left and batch.append(
                 key=left[0].key.encode(), value=left[0].value, timestamp=None, headers=_headers(left[0])
             ):
                 left.pop(0)
             batch.close()
-            delivered = await self._producer.send_batch(batch, topic_of(source), partition=partition)
+            delivered = await producer.send_batch(batch, topic_of(source), partition=partition)
             await delivered
 
-    async def _drop_producer(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
+    async def _drop(self, producer: Any) -> None:
+        """Stop a producer that failed; who comes next starts another."""
+        if producer is not None and producer is self._producer:
+            self._producer = None
             try:
                 await asyncio.wait_for(producer.stop(), 5)
             except (KafkaError, OSError, TimeoutError):
@@ -112,7 +124,7 @@ class KafkaBus:
 
     async def close(self) -> None:
         """Flush and disconnect."""
-        await self._drop_producer()
+        await self._drop(self._producer)
 
 
 class KafkaSubscription:

@@ -239,17 +239,15 @@ class Consumer:
         """Apply what was set aside and may go on now, first of each child first; on start, bad ones get another try."""
         for (source, key), queue in list(self._parked.items()):
             while queue and (poison or not queue[0].poison) and self._met(key, queue[0].awaits):
-                found = await self._database.fetch(
-                    "select record from parked where consumer = $1 and source = $2 and seq = $3",
-                    self.name, source, queue[0].seq,
-                )  # fmt: skip
                 try:
                     async with self._database.transaction() as rows:
-                        await self._fold(rows, [_unpack(found[0]["record"])])
-                        await rows.execute(
-                            "delete from parked where consumer = $1 and source = $2 and seq = $3",
+                        # Taken first: where another member of the group had it, it was applied.
+                        record = await rows.fetchval(
+                            "delete from parked where consumer = $1 and source = $2 and seq = $3 returning record",
                             self.name, source, queue[0].seq,
                         )  # fmt: skip
+                        if record is not None:
+                            await self._fold(rows, [_unpack(record)])
                 except (StoreDown, Fenced, *AWAY):
                     raise
                 except Exception:  # noqa: BLE001 - still bad: it stays, and all behind it
@@ -257,7 +255,7 @@ class Consumer:
                     break
                 queue.popleft()
                 self._after_commit()
-                self._count(Outcome.APPLIED)
+                self._count(Outcome.APPLIED, int(record is not None))
             if not queue:
                 self._parked.pop((source, key), None)
         metrics.parked.labels(self.name).set(self.parked)

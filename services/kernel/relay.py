@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.kernel.bus import REFERENCE, Bus, BusDown, Record
-from services.kernel.database import Database
+from services.kernel.database import Connection, Database
 from services.kernel.errors import StoreDown
 from services.kernel.store import REFERENCE_PARTITION, EventStore
 from services.kernel.telemetry import log, metrics
@@ -68,14 +68,14 @@ class Relay:
         """Publish until cancelled; after a failure start again from the place that is stored."""
         while True:
             try:
-                async with self._database.alone(f"relay {self.source}"):
-                    await self._publish()
+                async with self._database.alone(f"relay {self.source}") as fence:
+                    await self._publish(fence)
             except (BusDown, StoreDown) as error:
                 log.warning("relay.waits", source=self.source, error=type(error).__name__)
                 metrics.relay_failures.labels(self.source).inc()
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _publish(self) -> None:
+    async def _publish(self, fence: Connection) -> None:
         place, identity = await self._place()
         incarnation, _ = await self._log.position()
         last = dict(await self._log.before(place))
@@ -83,6 +83,7 @@ class Relay:
         while True:
             if time.monotonic() - asked > _IDENTITY_SECONDS:
                 asked = time.monotonic()
+                await fence.execute("select 1")  # whose lock is gone, leaves: another relay has it
                 if await self._bus.identity() != identity:
                     return  # another bus: begin again, it gets everything
             self._log.grew.clear()
@@ -98,8 +99,9 @@ class Relay:
             for source, records in by_source.items():
                 await self._bus.publish(source, records)
             place = rows[-1]["seq"]
-            # Only now: a place stored before the delivery reports would skip what a crash lost.
-            await self._database.fetch(
+            # Only now: a place stored before the delivery reports would skip what a crash lost. And by the fence: who
+            # lost the lock stores nothing.
+            await fence.execute(
                 "insert into relay (source, bus, place) values ($1, $2, $3)"
                 " on conflict (source) do update set bus = excluded.bus, place = excluded.place",
                 self.source, identity, place,

@@ -50,8 +50,9 @@ async def begin_at(bootstrap: str, group: str, topic: str, moment: datetime) -> 
     try:
         partitions = [TopicPartition(topic, p) for p in range(PARTITIONS)]
         consumer.assign(partitions)
-        since = await consumer.offsets_for_times(dict.fromkeys(partitions, int(moment.timestamp() * 1000)))
+        # The ends first: what is published between the two questions lies behind them, and is read.
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        since = await consumer.offsets_for_times(dict.fromkeys(partitions, int(moment.timestamp() * 1000)))
         begins = {tp: since[tp].offset if since.get(tp) else ends[tp] for tp in partitions}
         await consumer.commit({tp: OffsetAndMetadata(offset, "") for tp, offset in begins.items()})
         return {tp.partition: ends[tp] for tp in partitions if begins[tp] < ends[tp]}
@@ -74,6 +75,7 @@ def make_app(
         datadir=folder, web_enabled=False, web_tables_enabled=False, topic_allow_declare=False, topic_disable_leader=True,
         stream_wait_empty=False, table_standby_replicas=0, consumer_auto_offset_reset="earliest",
         broker_max_poll_records=2000, stream_buffer_maxsize=4096, producer_threaded=False,
+        consumer_metadata_max_age_ms=10_000,  # topics of a wiped broker that come back are seen, not after 5 minutes
     )  # fmt: skip
     topic = app.topic(topic_of(source), key_serializer="raw", value_serializer="raw")
 

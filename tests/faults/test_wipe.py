@@ -1,27 +1,15 @@
 """The bus loses everything while people work: it is filled again, nothing is lost, nothing is sent or told twice."""
 
-import asyncio
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from infra.kafka import Kafka, create_topics
-from infra.postgres import Postgres
 from schemas.notification import NotificationSent
-from services.kernel.bus import TOPICS
 from services.kernel.bus_embedded import EmbeddedBus
-from services.registry.founding import post_id
-from shouwang.client import Platform
-from shouwang.distributed import Distributed
 from shouwang.story import Story
-from tests.faults.test_kills import Fetch, Writers, check
-from tests.helpers import embedded, fetch_from
+from tests.faults.test_kills import Fetch, Writers
+from tests.helpers import embedded
 
 WIPES = 3
 PEOPLE = ("township-a-clerk", "school-a-teacher")
@@ -73,36 +61,3 @@ async def whole(fetch: Fetch, writers: Writers) -> None:
     for service in ("registry", "reporting", "assessment", "notification"):
         rows = await fetch(service, "select seq from event order by seq")
         assert [r["seq"] for r in rows] == list(range(1, len(rows) + 1)), service
-
-
-@pytest.mark.slow
-@pytest.mark.req("PLT-05")
-async def test_a_real_kafka_wiped_under_load_is_filled_again(kafka: Kafka) -> None:
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "postgres")
-    await asyncio.to_thread(postgres.start)
-    await asyncio.to_thread(kafka.wipe)
-    platform = Distributed(folder, postgres, kafka)
-    client = Platform(platform.urls)
-
-    async def fetch(database: str, sql: str, *values: Any) -> Sequence[Any]:
-        return await fetch_from(postgres, database, sql, *values)
-
-    try:
-        await platform.start()
-        await client.settled()
-        writers = Writers({key: await client.sign_in(post_id(key)) for key in PEOPLE}, 4)
-        await writers.more(20)
-        await asyncio.to_thread(kafka.wipe)
-        await create_topics(kafka.bootstrap, TOPICS)
-        await writers.more(20)
-        await writers.stop()
-        await client.settled()
-        await check(fetch, writers)
-        assert (await tellings(fetch))[1] == 0
-    finally:
-        await client.close()
-        await platform.stop()
-        await asyncio.to_thread(postgres.stop)
-        shutil.rmtree(folder, ignore_errors=True)

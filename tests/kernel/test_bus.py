@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 
 from infra.kafka import Kafka, create_topics
-from services.kernel import bus_embedded
+from services.kernel import bus_embedded, bus_kafka
 from services.kernel.bus import Bus, Record, topic_of
 from services.kernel.bus_embedded import Chaos, EmbeddedBus
 from services.kernel.bus_kafka import KafkaBus
@@ -300,3 +301,75 @@ async def test_readers_that_are_cancelled_while_they_wait_hold_nobody_up(
             await asyncio.gather(*readers, return_exceptions=True)
             await publishing
             await bus.publish("reporting", [])
+
+
+async def test_what_stood_aside_is_applied_by_one_member_though_both_have_loaded_it(
+    new_database: NewDatabase,
+) -> None:
+    source = f"exam-{uuid4()}"
+    rows = await rows_in(new_database)
+    await rows.database.fetch("alter table seen drop constraint seen_seq_key")
+    members = [Consumer("view", [source], rows.database, EmbeddedBus(), rows.fold) for _ in range(2)]
+    members[0]._stores[source] = uuid4()
+    rows.fail.add(1)
+    await members[0]._apply([Record(source, 1, 1, 0, uuid4(), "child", b"{}")])
+    rows.fail.clear()
+    for member in members:
+        await member._load()
+        assert member.parked == 1
+    await asyncio.gather(*(member._release(poison=True) for member in members))
+    assert [member.parked for member in members] == [0, 0]
+    assert await rows.seen() == [("child", 1)]
+
+
+async def waiting_relays(database: Database) -> int:
+    rows = await database.fetch(
+        "select count(*) from pg_locks join pg_database d on d.oid = database"
+        " where locktype = 'advisory' and not granted and datname = current_database()"
+    )
+    return int(rows[0][0])
+
+
+async def test_a_relay_that_lost_its_lock_stands_behind_the_one_that_has_it(
+    new_database: NewDatabase,
+) -> None:
+    """As when its connection was cut while it looked for news: it must not go on beside the next."""
+    bus, source, database = EmbeddedBus(), f"exam-{uuid4()}", await new_database()
+    relays = [Relay(source, database, StoreLog(EventStore(database)), bus) for _ in range(2)]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    async with asyncio.timeout(60):
+        while await waiting_relays(database) < 1:
+            await asyncio.sleep(0.02)
+        await database.fetch(
+            "select pg_terminate_backend(pid) from pg_locks join pg_database d on d.oid = database"
+            " where locktype = 'advisory' and granted and datname = current_database()"
+        )
+        while await waiting_relays(database):
+            await asyncio.sleep(0.02)
+        while await waiting_relays(database) < 1:
+            await asyncio.sleep(0.02)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.slow
+async def test_two_relays_that_begin_at_once_on_one_bus_share_its_producer(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [f"exam-{uuid4()}" for _ in range(2)]
+    await create_topics(kafka.bootstrap, {topic_of(source): PARTITIONS for source in sources})
+    made: list[object] = []
+
+    class Counted(AIOKafkaProducer):  # type: ignore[misc]
+        async def start(self) -> None:
+            made.append(self)
+            await super().start()
+
+    monkeypatch.setattr(bus_kafka, "AIOKafkaProducer", Counted)
+    bus = KafkaBus(kafka.bootstrap)
+    await asyncio.gather(
+        *(bus.publish(source, [Record(source, 1, 1, 0, uuid4(), "child", b"{}")]) for source in sources)
+    )
+    assert len(made) == 1
+    await bus.close()

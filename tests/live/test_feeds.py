@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -118,3 +118,32 @@ async def test_a_record_that_can_not_be_read_is_parked_and_the_next_one_counts(e
         while not windows.parked:
             await asyncio.sleep(0.01)
     await end(reading)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", ["offsets_for_times", "end_offsets"])
+async def test_what_is_published_while_faust_looks_where_to_begin_is_counted(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    from aiokafka import AIOKafkaConsumer
+
+    from services.live.faust_app import faust_feed
+
+    source = f"live-{uuid4()}"
+    await create_topics(kafka.bootstrap, {topic_of(source): PARTITIONS})
+    bus, told = KafkaBus(kafka.bootstrap), history(source, 1, 24)
+    asked = getattr(AIOKafkaConsumer, question)
+
+    async def answered(self: Any, *about: Any) -> Any:
+        answer = await asked(self, *about)
+        await bus.publish(source, told)
+        return answer
+
+    monkeypatch.setattr(AIOKafkaConsumer, question, answered)
+    windows = Windows()
+    reading = asyncio.ensure_future(
+        faust_feed(kafka.bootstrap, lambda: datetime.now(UTC), source)(windows, asyncio.Event())
+    )
+    await settled(windows, recomputed(told))
+    await end(reading)
+    await bus.close()

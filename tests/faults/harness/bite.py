@@ -1,0 +1,55 @@
+"""Does it bite: every planted bug is found by the quick cut of its scenario, and clean runs find nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.faults.planted.bugs import BUGS
+
+ROOT = Path(__file__).parents[3]
+_PLANTED = ROOT / "tests" / "faults" / "planted"
+_MOST_SECONDS = 300
+
+
+class Bite(NamedTuple):
+    """A bug (none in a clean run), where it was looked for, what was found, and after how long."""
+
+    bug: str
+    scenario: str
+    found: bool
+    words: str
+    seconds: float
+
+
+def bite(names: Sequence[str], seed: int) -> Iterator[Bite]:
+    """Run each bug's scenario with the bug planted."""
+    for name in names or BUGS:
+        yield look(BUGS[name].scenario, seed, name)
+
+
+def look(scenario: str, seed: int, bug: str = "") -> Bite:
+    """Run a scenario's quick cut in a process of its own, with a bug planted or with none."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "rows.json"
+        words = ["--quick", "--scenario", scenario, "--seed", str(seed), "--out", str(out)]
+        planted = {"PYTHONPATH": str(_PLANTED), "SHOUWANG_PLANTED": bug} if bug else {}
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.faults", *words], cwd=ROOT, env={**os.environ, **planted},
+                capture_output=True, text=True, check=False, timeout=_MOST_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Bite(bug, scenario, found=False, words="no end", seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        if not out.exists():
+            return Bite(bug, scenario, found=False, words=done.stderr.strip()[-300:], seconds=seconds)
+        rows = json.loads(out.read_text(encoding="utf8"))["rows"]
+    told = [row["first"] for row in rows if not row["holds"]]
+    return Bite(bug, scenario, found=bool(told), words="; ".join(told), seconds=seconds)

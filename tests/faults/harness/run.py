@@ -1,0 +1,89 @@
+"""What a scenario is given: seeded dice, counts to reach, a folder, real servers, and a way to wait."""
+
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from infra.kafka import Kafka
+from infra.postgres import Postgres
+from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
+from tests.faults.harness.row import Row
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that the database's account can reach, gone afterwards."""
+    made = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@dataclass
+class Run:
+    """One run of a scenario. The same seed throws the same faults."""
+
+    scenario: str
+    seed: int
+    least: Mapping[str, int]
+    postgres: Postgres
+    kafka: Kafka
+    patience: float
+    """Seconds without any progress after which somebody counts as stuck."""
+    dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(f"{self.seed} {self.scenario}")
+
+    def row(self, name: str = "") -> Row:
+        """Begin a row."""
+        return Row(name or self.scenario, self.seed, least=dict(self.least))
+
+    def uuid(self) -> UUID:
+        """An id that the seed repeats."""
+        return UUID(int=self.dice.getrandbits(128), version=4)
+
+    @asynccontextmanager
+    async def database(self, name: str, *, most: int = 10) -> AsyncIterator[Database]:
+        """A fresh database with the kernel's tables."""
+        await fresh(self.postgres, name)
+        await migrate(self.postgres.url(name), [KERNEL_MIGRATIONS])
+        database = await Database.open(self.postgres.url(name), most=most)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+async def fresh(postgres: Postgres, name: str) -> None:
+    """Make an empty database, whatever was there."""
+    admin = await asyncpg.connect(postgres.url("postgres"))
+    try:
+        await admin.execute(f"drop database if exists {name} with (force)")
+        await admin.execute(f"create database {name}")
+    finally:
+        await admin.close()
+
+
+async def stands_still(reached: Callable[[], Awaitable[object]], wanted: object, patience: float) -> bool:
+    """Wait until `reached` is `wanted`; False when it has not moved for `patience` seconds."""
+    before, moved = await reached(), time.monotonic()
+    while before != wanted:
+        await asyncio.sleep(0.05)
+        now = await reached()
+        if now != before:
+            before, moved = now, time.monotonic()
+        elif time.monotonic() - moved > patience:
+            return False
+    return True
