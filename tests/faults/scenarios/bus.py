@@ -83,7 +83,7 @@ class View:
             envelope = decode(r.value)
             if envelope.data["poison"] and not self._fixed:
                 raise ValueError
-            rests = after_of(envelope)
+            rests = after_of(r.value)
             rested = all(view.get((r.key, s), (0, 0, b""))[1] >= n for s, n in rests.items())
             count, _, chain = view.get((r.key, r.source), (0, 0, b""))
             view[r.key, r.source] = (count + 1, r.seq, link(chain, r.value))
