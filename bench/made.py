@@ -17,7 +17,7 @@ from services.registry.ledger.values.ids import check_digit
 VILLAGE = "990101001001"
 BLOCKS = 5
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙马朱胡郭何高林罗"
-_GIVEN = "禾满秋月明华平安乐欣雨晨思远静文博雅俊宁晓丽建国强芳兰玉春梅"
+_GIVEN = "禾满秋月明华平安乐欣雨晨思远静文博雅俊宁晓丽建国强芳兰玉春梅志勇军伟磊涛鹏飞宇航佳怡婷娜琳萍霞慧敏洁莉红英秀珍凤龙海波江"
 _FIRST = date(2011, 1, 1)
 _SOME = 500
 _FINDINGS = [
@@ -27,13 +27,13 @@ _FINDINGS = [
 
 
 def name_of(n: int) -> str:
-    """A name of three characters; 18,000 of them."""
-    return _SURNAMES[n % 20] + _GIVEN[n // 20 % 30] + _GIVEN[n // 600 % 30]
+    """A name of three characters; 72,000 of them."""
+    return _SURNAMES[n % 20] + _GIVEN[n // 20 % 60] + _GIVEN[n // 1_200 % 60]
 
 
 def number_of(n: int) -> str:
     """An ID number of a region that is nobody's; each n has its own up to 1.8 million."""
-    body = f"9901{n // 900_000 % 90 + 1:02}{_born(n):%Y%m%d}{n // 1_800 % 500 * 2 + n % 2:03}"
+    body = f"9901{n // 900_000 % 90 + 1:02}{_born(n):%Y%m%d}{(n // 1_800 + n // 2 * 37) % 500 * 2 + n % 2:03}"
     return body + check_digit(body)
 
 

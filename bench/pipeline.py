@@ -62,7 +62,7 @@ class Size:
     library: int
 
 
-QUICK, FULL = Size(2, 2_000, 500, 300), Size(5, 20_000, 6_000, 2_000)
+QUICK, FULL = Size(2, 2_000, 300, 300), Size(5, 20_000, 3_000, 2_000)
 
 
 @dataclass
