@@ -66,7 +66,9 @@ class _Maker:
     def __init__(self, where: Where) -> None:
         world = RealWorld()
         self.ring = KeyRing(Path(where.ring), where.passphrase, world)
-        self.recorders = {s: Recorder(s, self.ring, AesGcm(world), world) for s in ("registry", "notification")}
+        self.recorders = {
+            s: Recorder(s, self.ring, AesGcm(world), world) for s in ("registry", "notification")
+        }
         self.tokens = SearchTokens(self.ring.search_key)
         self.rules: Disclosure = disclosure_table()
 
@@ -102,13 +104,13 @@ class _Maker:
             (BUREAU, child, row.file, row.region, row.on_file, row.since, pack_open(row), pack_refs(row.blocks))
         )  # fmt: skip
         born = number_of(n)[6:14]
-        tokens = all_tokens(
-            self.tokens, [name_of(n)], [number_of(n)], [f"{born[:4]}-{born[4:6]}-{born[6:]}"]
-        )
+        tokens = all_tokens(self.tokens, [name_of(n)], [number_of(n)], [f"{born[:4]}-{born[4:6]}-{born[6:]}"])
         found["token"] += [(BUREAU, token, child) for token in tokens]
         found["disclosed"] += [(BUREAU, child, b.data_class) for b in decode(event.envelope).blocks]
         if n % _EVERY == 0:
-            found["task"].append((VILLAGE_BODY, child, "assess", derived_id("task", n), row.since, None, False))
+            found["task"].append(
+                (VILLAGE_BODY, child, "assess", derived_id("task", n), row.since, None, False)
+            )
 
     def _entry(self, event: NewEvent, source: str, n: int, now: datetime) -> Entry:
         shown = self.rules.shown(decode(event.envelope), Role.SUPERVISOR)

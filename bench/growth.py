@@ -143,7 +143,9 @@ async def _disk(where: grown.Where, size: int) -> Row:
         ("earned keys", where.notification, ("disclosed",)),
     ):
         link = await asyncpg.connect(url)
-        sizes = [await link.fetchval("select pg_total_relation_size($1::regclass)", table) for table in tables]
+        sizes = [
+            await link.fetchval("select pg_total_relation_size($1::regclass)", table) for table in tables
+        ]
         many = await link.fetchval(f"select count(*) from {tables[0]}")
         taken[name] = sum(sizes) / (many / BLOCKS if name == "earned keys" else many)
         await link.close()

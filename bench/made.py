@@ -17,7 +17,10 @@ from services.registry.ledger.values.ids import check_digit
 VILLAGE = "990101001001"
 BLOCKS = 5
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙马朱胡郭何高林罗"
-_GIVEN = "禾满秋月明华平安乐欣雨晨思远静文博雅俊宁晓丽建国强芳兰玉春梅志勇军伟磊涛鹏飞宇航佳怡婷娜琳萍霞慧敏洁莉红英秀珍凤龙海波江"
+_GIVEN = (
+    "禾满秋月明华平安乐欣雨晨思远静文博雅俊宁晓丽建国强芳兰玉春梅"
+    "志勇军伟磊涛鹏飞宇航佳怡婷娜琳萍霞慧敏洁莉红英秀珍凤龙海波江"
+)
 _FIRST = date(2011, 1, 1)
 _SOME = 500
 _FINDINGS = [

@@ -33,7 +33,7 @@ from infra.databases import grants, migrations, prepare, urls
 from infra.kafka import Kafka, create_topics
 from infra.postgres import Postgres
 from services.agency.versions import Versions
-from services.kernel.bus import TOPICS, Bus, Record, Subscription, topic_of
+from services.kernel.bus import FEED, TOPICS, Bus, Record, Subscription, topic_of
 from services.kernel.bus_kafka import KafkaBus, _headers
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
@@ -187,7 +187,11 @@ async def measure(*, quick: bool) -> AsyncIterator[Row]:
     async with place() as at:
         await create_topics(
             at.kafka.bootstrap,
-            {topic_of(f"{whose}-{i}"): PARTITIONS for whose in ("relayed", "sent") for i in range(size.rounds)},
+            {
+                topic_of(f"{whose}-{i}"): PARTITIONS
+                for whose in ("relayed", "sent")
+                for i in range(size.rounds)
+            },
         )
         # The store of `reporting` stands in for a long log: nothing else of that service is used.
         async with Log.of(at, "reporting", size.logged) as log:
@@ -330,6 +334,7 @@ async def _routed(at: Place, log: Log) -> Row:
     ran = await run_jobs([at.job("router", "notification")], events, done)
     rows = (await feeding.fetch("select head from feed_head"))[0]["head"]
     own = (await feeding.fetch("select head from store"))[0]["head"]
+    kept = (await feeding.fetch("select pg_database_size('notification')"))[0][0]
     await feeding.close()
     await database.close()
     return row_of(
@@ -337,8 +342,21 @@ async def _routed(at: Place, log: Log) -> Row:
         beside={
             "feed rows an event": round(rows / events, 2), "own events an event": round(own / events, 2),
             "processor µs an event in": round(ran.micros, 1), "feed rows/s": round(rows / ran.sample.seconds, 1),
+            "bytes of notification's database an event in": round(kept / events),
+            "bytes of Kafka's topics an event in": round(await _topics(at.kafka) / events),
         },
     )  # fmt: skip
+
+
+async def _topics(kafka: Kafka) -> int:
+    """Return what is in the segments of the topics on the way to the pages: their files are longer than that."""
+    wanted = tuple(topic_of(name) for name in ("registry", "notification", FEED))
+
+    def size() -> int:
+        segments = (f for f in kafka.folder.glob("data/*/*.log") if f.parent.name.startswith(wanted))
+        return sum(f.stat().st_size for f in segments)
+
+    return await asyncio.to_thread(size)
 
 
 async def _pages(at: Place, size: Size) -> AsyncIterator[Row]:
@@ -357,7 +375,13 @@ async def _pages(at: Place, size: Size) -> AsyncIterator[Row]:
     async def rebuilt(kind: str, processes: int) -> Ran:
         n = await versions.build()
         jobs = [at.job(kind, "agency", version=n, instance=str(i)) for i in range(processes)]
-        ran = await run_jobs(jobs, told, _reached(database, f"agency.pages.{n}", "feed", heads))
+        ran = await run_jobs(jobs, told, _reached(database, f"agency.pages.{n}", FEED, heads))
+        ran.bytes = (
+            await database.fetch(
+                "select sum(pg_total_relation_size(c.oid)) from pg_class c join pg_namespace s on s.oid = relnamespace"
+                " where nspname = $1 and relkind = 'r'", f"pages_{n}",
+            )
+        )[0][0] / told  # fmt: skip
         await versions.drop(n)
         return ran
 
@@ -374,7 +398,7 @@ async def _pages(at: Place, size: Size) -> AsyncIterator[Row]:
             name, "feed rows/s", [o.sample for o in one], at_least=bar,
             beside={
                 "processor µs a feed row": micros(one), "feed rows/s, two processes": _median([t.sample for t in two]),
-                "× with two processes": round(gain, 2),
+                "× with two processes": round(gain, 2), "bytes a feed row": round(one[0].bytes),
             },
         )  # fmt: skip
         yield with_bar(row, "≥ 1.7 × with two processes", holds=gain >= 1.7)
@@ -383,9 +407,7 @@ async def _pages(at: Place, size: Size) -> AsyncIterator[Row]:
 
 def with_bar(row: Row, bar: str, *, holds: bool) -> Row:
     """Add a bar to a row."""
-    return replace(
-        row, bar=f"{row.bar}; {bar}" if row.bar else bar, holds=holds and row.holds is not False
-    )
+    return replace(row, bar=f"{row.bar}; {bar}" if row.bar else bar, holds=holds and row.holds is not False)
 
 
 def micros(ran: Sequence[Ran]) -> float:
@@ -439,7 +461,9 @@ class _View(PostgresTrackingRecorder):
     def __init__(self, datastore: PostgresDatastore, **kwargs: Any) -> None:
         super().__init__(datastore, **kwargs)
         self.sql_create_statements.append(
-            SQL("create table if not exists residence (child uuid primary key, region text not null)")
+            SQL(
+                "create table if not exists residence (child uuid primary key, region text not null)"
+            ).format()
         )
 
     def keep(self, child: UUID, region: str, tracking: Tracking) -> None:
@@ -481,7 +505,10 @@ class Library:
         projection = type(name, (_Residences,), {"name": name})
         begin = time.perf_counter()
         with ProjectionRunner(
-            application_class=Application, projection_class=projection, view_class=_View, env=self._environment
+            application_class=Application,
+            projection_class=projection,
+            view_class=_View,
+            env=self._environment,
         ) as runner:
             runner.wait(self._count, timeout=600)
         return Sample(self._count, time.perf_counter() - begin)

@@ -51,7 +51,7 @@ class Running:
 
     async def do(self, path: str, headers: dict[str, str], told: dict[str, Any]) -> dict[str, Any]:
         """Issue a command under a fresh key."""
-        url = self.client.urls[path.split("/")[0]] + "/" + path
+        url = self.client.urls[path.split("/", maxsplit=1)[0]] + "/" + path
         async with self.http.post(
             url, json=told, headers=headers | {"Idempotency-Key": str(uuid4())}
         ) as answer:

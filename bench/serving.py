@@ -19,8 +19,8 @@ import asyncpg
 from bench.made import VILLAGE, name_of
 from bench.measuring import Row, Sample, Work, row_of, writers
 from bench.places import create
-from bench.platform import Running, plain, running
 from bench.plain import SCHEMA
+from bench.platform import Running, plain, running
 from services.registry.founding import body_id
 
 PLAIN = "plain FastAPI and one row by asyncpg"
@@ -83,7 +83,9 @@ async def _commands(at: Running, rounds: int, seconds: float, used: list[float])
 
         for _ in range(rounds):
             mine.append(await _watched(at, [command] * CLIENTS, seconds, used))
-            await at.client.settled()  # what the commands set going is done: the peer has the machine to itself
+            await (
+                at.client.settled()
+            )  # what the commands set going is done: the peer has the machine to itself
             used.append(at.resident())
             theirs.append(await writers([write] * CLIENTS, seconds))
     return row_of(
