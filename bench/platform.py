@@ -23,6 +23,7 @@ from shouwang.client import Platform
 
 _START_SECONDS = 180
 _LOOK_SECONDS = 0.05
+_SERVICE = "shouwang.distributed"
 
 
 class Refused(Exception):  # noqa: N818
@@ -45,9 +46,20 @@ class Running:
 
     def resident(self) -> float:
         """Return the memory of all services in MiB: the platform's processes of Python, no PostgreSQL, no Kafka."""
+        return round(sum(p.memory_info().rss for p in self._processes()) / 2**20, 1)
+
+    def spent(self) -> dict[str, float]:
+        """Return the processor time so far of each of these processes, by service, in seconds; `all` is their sum."""
+        told: dict[str, float] = {}
+        for process in self._processes():
+            words = process.cmdline()
+            name = words[words.index(_SERVICE) + 1] if _SERVICE in words else "launcher"
+            told[name] = sum(process.cpu_times()[:2])
+        return told | {"all": sum(told.values())}
+
+    def _processes(self) -> list[psutil.Process]:
         main = psutil.Process(self.process.pid)
-        ours = [main, *(p for p in main.children(recursive=True) if "shouwang.distributed" in p.cmdline())]
-        return round(sum(p.memory_info().rss for p in ours) / 2**20, 1)
+        return [main, *(p for p in main.children(recursive=True) if _SERVICE in p.cmdline())]
 
     async def do(self, path: str, headers: dict[str, str], told: dict[str, Any]) -> dict[str, Any]:
         """Issue a command under a fresh key."""
@@ -93,7 +105,9 @@ async def running(profile: str = "embedded") -> AsyncIterator[Running]:
         try:
             urls = await _urls(folder / "platform.json", process)
             client = Platform(urls)
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            async with aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
+            ) as http:
                 await client.settled()
                 yield Running(folder, process, Postgres(folder / "postgres"), client, http)
             await client.close()
@@ -105,12 +119,14 @@ async def running(profile: str = "embedded") -> AsyncIterator[Running]:
 
 async def _urls(file: Path, process: asyncio.subprocess.Process) -> dict[str, str]:
     until = time.monotonic() + _START_SECONDS
-    while not await asyncio.to_thread(file.exists):
+    while True:
         if process.returncode is not None or time.monotonic() > until:
             raise RuntimeError("the platform did not start")
-        await asyncio.sleep(_LOOK_SECONDS)
-    told: dict[str, Any] = json.loads(await asyncio.to_thread(file.read_text))
-    return dict(told["urls"])
+        try:
+            told: dict[str, Any] = json.loads(await asyncio.to_thread(file.read_text))
+            return dict(told["urls"])
+        except (FileNotFoundError, ValueError):  # not there yet, or half written
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 @asynccontextmanager
