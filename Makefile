@@ -29,8 +29,9 @@ schemas: $(VENV)/.dev ## Are the exported schemas those of the code
 tests: $(VENV)/.dev ## All tests, on real PostgreSQL and real Kafka
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results
-	@$(BIN)/python -m bench.merkle_vectors && $(BIN)/python -m bench.as_known && $(BIN)/python -m bench.candidates && $(BIN)/python -m bench.import_ledger
+bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results (QUICK=1: small sizes, write nothing)
+	@$(BIN)/python -m bench $(if $(QUICK),--quick)
+	@$(if $(QUICK),,$(BIN)/python -m bench.as_known && $(BIN)/python -m bench.candidates && $(BIN)/python -m bench.table)
 
 lock: $(VENV)/.dev ## Make the lock files anew
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 requirements.in -o requirements.lock

@@ -6,11 +6,16 @@ import json
 import sys
 from pathlib import Path
 
-from bench import store
+from bench import growth, pipeline, serving, store
 from bench.measuring import Row, written
 
 RESULTS = Path(__file__).parent / "results"
-SUITES = {"store": store.measure}
+SUITES = {
+    "store": store.measure,
+    "pipeline": pipeline.measure,
+    "serving": serving.measure,
+    "growth": growth.measure,
+}
 
 
 def main() -> None:

@@ -39,7 +39,6 @@ from services.registry.founding import body_id, founding_events, person_id, post
 from services.registry.imports import Imports, Order
 from shouwang.embedded import DEMO_COUNTY
 
-RESULTS = Path(__file__).parent / "results" / "import-ledger.json"
 KERNEL = MIGRATIONS.parents[1] / "kernel" / "migrations"
 CLOSING = date(2026, 9, 30)
 
@@ -136,10 +135,9 @@ async def run(rows: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run, print and keep what came out."""
+    """Run and print what came out; the suite `serving` keeps it."""
     found = asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
     text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
-    RESULTS.write_text(text, encoding="utf8")
     sys.stdout.write(text)
 
 

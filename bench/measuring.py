@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,10 +50,10 @@ class Row:
 
 def row_of(
     name: str, unit: str, ours: Sequence[Sample], *, peer: str | None = None, theirs: Sequence[Sample] = (),
-    at_least: float | None = None, times: float | None = None, p95_at_most: float | None = None,
+    at_least: float | None = None, times: float | None = None, at_most: Mapping[int, float] | None = None,
     beside: dict[str, float] | None = None,
 ) -> Row:  # fmt: skip
-    """Sum up turns. Bars: a rate of at least so much, so many times the peer, a 95th percentile of at most so much."""
+    """Sum up turns. Bars: a rate of at least so much, so many times the peer, percentiles of at most so much."""
     took = sorted(t for sample in ours for t in sample.took)
     value = statistics.median(s.rate for s in ours)
     ratio = statistics.median(o.rate / t.rate for o, t in zip(ours, theirs, strict=True)) if theirs else None
@@ -62,8 +62,8 @@ def row_of(
         bars[f"≥ {at_least:,.0f} {unit}"] = value >= at_least
     if times is not None and ratio is not None:
         bars[f"≥ {times:g} ×"] = ratio >= times
-    if p95_at_most is not None:
-        bars[f"p95 ≤ {p95_at_most:g} ms"] = cut(took, 95) <= p95_at_most
+    for percent, most in (at_most or {}).items():
+        bars[f"p{percent} ≤ {most:g} ms"] = cut(took, percent) <= most
     p50, p95, p99 = (round(cut(took, p), 2) if took else None for p in (50, 95, 99))
     return Row(
         name, round(value, 1), unit, p50, p95, p99, peer,
