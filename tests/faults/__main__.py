@@ -54,7 +54,7 @@ def main() -> None:
     for name in SCENARIOS:
         if asked.scenario and name not in asked.scenario:
             sys.stdout.write(f"not run  {name}\n")
-    if not all(row.holds and row.enough for row in rows):
+    if not all(row.as_it_must and row.enough for row in rows):
         raise SystemExit(1)
 
 
@@ -117,7 +117,7 @@ def _bite(bugs: Sequence[str], seed: int, clean: int) -> int:
 
 
 def _say(row: Row, seconds: float) -> None:
-    word = "holds" if row.holds else "FOUND"
+    word = "holds" if row.as_it_must else "FOUND"
     if row.theirs:
         word = "theirs"
     elif row.must_fail:
