@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROFILE ?= embedded
 .DEFAULT_GOAL := help
-.PHONY: help run test quick format lint types map schemas tests bench lock clean
+.PHONY: help run test quick format lint types map schemas tests bench faults faults-bite lock clean
 
 help: ## Print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,11 @@ tests: $(VENV)/.dev ## All tests, on real PostgreSQL and real Kafka
 bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results (QUICK=1: small sizes, write nothing)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 	@$(if $(QUICK),,$(BIN)/python -m bench.as_known && $(BIN)/python -m bench.candidates && $(BIN)/python -m bench.table)
+
+faults: $(VENV)/.dev ## Break everything, check that nothing is lost, doubled, skipped or misordered, write bench/results
+	@$(BIN)/python -m tests.faults --out bench/results/faults.json $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED))
+faults-bite: $(VENV)/.dev ## Plant bugs one by one: does the quick cut of each scenario find its own
+	@$(BIN)/python -m tests.faults --bite
 
 lock: $(VENV)/.dev ## Make the lock files anew
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 requirements.in -o requirements.lock

@@ -28,7 +28,7 @@ from infra.postgres import Postgres
 from tests.faults.harness.bite import bite, look
 from tests.faults.harness.row import Row
 from tests.faults.harness.run import Run, folder
-from tests.faults.harness.scenarios import NOT_THERE, SCENARIOS
+from tests.faults.harness.scenarios import SCENARIOS
 from tests.faults.planted.bugs import BUGS
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results" / "faults.json"
@@ -51,9 +51,10 @@ def main() -> None:
             rows += told
             if asked.out:
                 _write(asked.out, rows)
-    for name, what in NOT_THERE.items():
-        sys.stdout.write(f"not there  {name}: {what}\n")
-    if not all(row.holds and row.enough for row in rows):
+    for name in SCENARIOS:
+        if asked.scenario and name not in asked.scenario:
+            sys.stdout.write(f"not run  {name}\n")
+    if not all(row.as_it_must and row.enough for row in rows):
         raise SystemExit(1)
 
 
@@ -77,8 +78,12 @@ async def run(name: str, seed: int, home: Path, *, quick: bool) -> list[Row]:
 
 
 def _write(out: Path, rows: Sequence[Row]) -> None:
-    """Write what there is so far: a run that is broken off has told what it saw."""
-    out.write_text(json.dumps(report(rows), ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+    """Write what there is so far. Rows of scenarios that were not run now stay, each with its own command and time."""
+    told = report(rows)
+    now = {row["scenario"] for row in told["rows"]}
+    before = json.loads(out.read_text(encoding="utf8"))["rows"] if out.exists() else []
+    told["rows"] = [*(row for row in before if row["scenario"] not in now), *told["rows"]]
+    out.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
 
 
 def _asked(words: Sequence[str]) -> argparse.Namespace:
@@ -112,7 +117,7 @@ def _bite(bugs: Sequence[str], seed: int, clean: int) -> int:
 
 
 def _say(row: Row, seconds: float) -> None:
-    word = "holds" if row.holds else "FOUND"
+    word = "holds" if row.as_it_must else "FOUND"
     if row.theirs:
         word = "theirs"
     elif row.must_fail:
@@ -127,14 +132,16 @@ def _say(row: Row, seconds: float) -> None:
 
 def report(rows: Sequence[Row]) -> dict[str, Any]:
     """Everything that a reader needs to judge the rows."""
+    run = {
+        "command": shlex.join(["python", "-m", "tests.faults", *sys.argv[1:]]),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}",
         "versions": {"python": platform.python_version(), "postgres": _postgres(), "kafka": "4.2.0"}
         | {name: version(name) for name in ("asyncpg", "aiokafka", "faust-streaming", "eventsourcing")},
-        "command": shlex.join(["python", "-m", "tests.faults", *sys.argv[1:]]),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rows": [row.told() for row in rows],
-        "not_there": NOT_THERE,
+        **run,
+        "rows": [{**row.told(), **run} for row in rows],
     }
 
 

@@ -51,5 +51,5 @@ def look(scenario: str, seed: int, bug: str = "") -> Bite:
         if not out.exists():
             return Bite(bug, scenario, found=False, words=done.stderr.strip()[-300:], seconds=seconds)
         rows = json.loads(out.read_text(encoding="utf8"))["rows"]
-    told = [row["first"] for row in rows if not row["holds"]]
+    told = [row.get("first", "") for row in rows if not row["as_it_must"]]
     return Bite(bug, scenario, found=bool(told), words="; ".join(told), seconds=seconds)

@@ -62,8 +62,8 @@ class Row:
         return all(self.reached.get(what, 0) >= count for what, count in self.least.items())
 
     @property
-    def holds(self) -> bool:
-        """Whether it came out as it must."""
+    def as_it_must(self) -> bool:
+        """Whether it came out as it must: ours without a finding, a control with one."""
         return self.theirs or bool(self.found) is self.must_fail
 
     def told(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Row:
             "acknowledged": self.acknowledged, "unknown": self.unknown,
             **{kind: len(told) for kind, told in vars(self.found).items()},
             "recovery_s_p95": p95(self.recoveries), "least": self.least, "reached": self.reached, "enough": self.enough,
-            "holds": self.holds,
+            "holds": not self.found, "as_it_must": self.as_it_must,
         }  # fmt: skip
         for name in ("must_fail", "theirs", "notes"):
             if getattr(self, name):

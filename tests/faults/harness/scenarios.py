@@ -30,18 +30,3 @@ SCENARIOS = {
     "bus": Scenario(bus.run, {"events": 100_000}, {"events": 4_000}),
     "tailing": Scenario(tailing.run, {"events": 200_000}, {"events": 6_000}),
 }
-NOT_THERE = {
-    name: why
-    for name, why in {
-        "processes": "kill -9 of each process",
-        "zombies": "SIGSTOP beyond the session's end, then SIGCONT",
-        "wipe": "Kafka wiped in mid-load",
-        "restore": "dump and restore in mid-story",
-        "disk": "disk full and back",
-        "network": "connections cut, half-open, slow",
-        "bus": "poison, duplicates, reordering",
-        "takeovers": "two relays, two pollers, two routers",
-    }.items()
-    if name not in SCENARIOS
-}
-"""What a complete run would hold and this one does not: named, so that nobody takes it for run."""

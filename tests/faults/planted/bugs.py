@@ -152,4 +152,29 @@ BUGS = {
         "bus", "after a restart, a relay no longer knows which record came before",
         [Edit(_RELAY, "last = dict(await self._log.before(place))", "last: dict[int, int] = {}")],
     ),
+    "failure-told-as-done": Bug(
+        "disk", "a command whose append failed is answered as if it had been appended",
+        [Edit(_STORE, "waiting.done.set_exception(told)", 'waiting.done.set_result(Outcome("appended", 1))')],
+    ),
+    "wipe-not-noticed": Bug(
+        "wipe", "a relay does not go back to the start when the bus is another one",
+        [
+            Edit(_RELAY, "if await self._bus.identity() != identity:", "if False:"),
+            Edit(_RELAY, """if rows and rows[0]["bus"] == identity else 0""", "if rows else 0"),
+        ],
+    ),
+    "relay-begins-at-the-end": Bug(
+        "processes", "a relay that starts again goes on from the end of its log",
+        [
+            Edit(
+                _RELAY,
+                "        place, identity = await self._place()\n        incarnation, _ = await self._log.position()",
+                "        place, identity = await self._place()\n        incarnation, place = await self._log.position()",
+            )
+        ],
+    ),
+    "live-begins-at-the-end": Bug(
+        "processes", "live counts that start again begin with what comes next",
+        [Edit("services/live/faust_app.py", "since[tp].offset if since.get(tp) else ends[tp]", "ends[tp]")],
+    ),
 }  # fmt: skip

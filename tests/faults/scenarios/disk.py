@@ -88,10 +88,10 @@ async def _filled(run: Run, row: Row, postgres: Postgres, disk: Path) -> None:
 
 
 async def _fill(run: Run, told: Told, postgres: Postgres, disk: Path) -> float:
-    """Take all room, wait until nobody can write, give it back; returns how long it then took."""
-    ballast = disk / "ballast"
+    """Take all room, wait until somebody can't write, give it back; returns how long it then took."""
+    ballast, began = disk / "ballast", time.monotonic()
     with ballast.open("wb", buffering=0) as file:
-        while told.failed_at < told.last:
+        while told.failed_at < told.last and time.monotonic() - began < run.patience:
             try:
                 file.write(b"x" * (1 << 16))
             except OSError:  # full; what PostgreSQL frees is taken too
