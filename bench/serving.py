@@ -27,15 +27,18 @@ from services.registry.founding import body_id
 PLAIN = "plain FastAPI and one row by asyncpg"
 CLIENTS = 16
 PACE = 100
+QUICK, FULL = (2, 1.0, 40, 500), (5, 4.0, 500, 100_000)
+"""Rounds, seconds of a turn, events of the child that is replayed, rows of the roster."""
 _LOOK_SECONDS = 0.01
 _numbers = count()
 
 
 async def measure(*, quick: bool) -> AsyncIterator[Row]:
     """Measure all of it."""
-    rounds, seconds, events, rows = (2, 1.0, 40, 500) if quick else (5, 4.0, 500, 100_000)
+    rounds, seconds, events, rows = QUICK if quick else FULL
     async with running() as at:
         yield memory("memory of all services, embedded profile, idle", [at.resident()], 400)
+        yield await _idle(at, seconds)
         used: list[float] = []
         yield await _commands(at, rounds, seconds, used)
         yield await _visible(at, "embedded", seconds * 3, used)
@@ -54,6 +57,15 @@ def memory(name: str, seen: Sequence[float], most: float | None) -> Row:
     return Row(
         name, used, "MiB", bar=None if most is None else f"≤ {most:g} MiB", holds=None if most is None else used <= most
     )  # fmt: skip
+
+
+async def _idle(at: Running, seconds: float) -> Row:
+    begun = at.spent()["all"]
+    await asyncio.sleep(seconds)
+    share = (at.spent()["all"] - begun) / seconds
+    return Row(
+        "processor time of all services, embedded profile, idle", round(1000 * share, 1), "ms a second"
+    )
 
 
 def _child() -> dict[str, Any]:
