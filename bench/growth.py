@@ -39,7 +39,7 @@ SIZES, QUICK = (10_000, 100_000, 1_000_000), (300, 1_000, 2_000)
 
 async def measure(*, quick: bool) -> AsyncIterator[Row]:
     """Measure all of it."""
-    sizes, seconds = (QUICK, 0.7) if quick else (SIZES, 12.0)
+    sizes, seconds = (QUICK, 0.7) if quick else (SIZES, 9.0)
     async with running() as at:
         pages = await _pages(at)
         ring = str(at.folder / "keys.sqlite")

@@ -202,7 +202,7 @@ class Ran:
 
 
 async def run_jobs(jobs: Sequence[Job], records: int, done: Callable[[], Awaitable[bool]]) -> Ran:
-    """Run these side by side until `done` says so; they begin together."""
+    """Run these side by side until `done` says so; they begin together, and share out partitions within the time that counts."""
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.job", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

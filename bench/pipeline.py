@@ -2,11 +2,12 @@
 
 One broker and one PostgreSQL cluster, durable as in use (`acks=all`, idempotent, synchronous commits). Each consumer runs in
 a process of its own, timed from its first record to its last commit; beside each rate stands its processor time for one
-record, which a busy machine changes little. Kafka's own ConsumerPerformance is not among the jars that we start a broker
-with: the ceiling of reading is a bare aiokafka consumer, in the same turns.
+record, which a busy machine changes little. The ceilings of reading are Kafka's own ConsumerPerformance, where its jar can be
+had (its virtual machine warms up within the run: at small sizes it is none), and a bare aiokafka consumer.
 """
 
 import asyncio
+import contextlib
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.sql import SQL
 
-from bench import made
+from bench import consumer_performance, made
 from bench.job import PASSPHRASE, Job, Ran, run_jobs
 from bench.measuring import Row, Sample, row_of
 from bench.places import create, library_environment, postgres
@@ -62,7 +63,7 @@ class Size:
     library: int
 
 
-QUICK, FULL = Size(2, 2_000, 300, 300), Size(5, 20_000, 3_000, 2_000)
+QUICK, FULL = Size(2, 2_000, 300, 300), Size(5, 30_000, 3_000, 2_000)
 
 
 @dataclass
@@ -272,6 +273,7 @@ async def _open_view(at: Place, log: Log, size: Size) -> Row:
     mine: list[Ran] = []
     faust: list[Ran] = []
     reading, runner = [], []
+    performance: list[float] = []
     owner = await Database.open(at.cluster.url("reporting"))
     for i in range(size.rounds):
         await owner.fetch("truncate residence")
@@ -285,26 +287,43 @@ async def _open_view(at: Place, log: Log, size: Size) -> Row:
         faust.append(await run_jobs([job], events, _rows(owner, "residence", size.logged)))
         reading.append(await _read(at.kafka.bootstrap, topic_of("relayed-0"), events))
         runner.append(await asyncio.to_thread(library.project))
+        with contextlib.suppress(consumer_performance.Absent):
+            performance.append(
+                await consumer_performance.read(at.kafka.bootstrap, topic_of("relayed-0"), events)
+            )
     await owner.close()
     library.close()
-    return _open_row(mine, faust, reading, runner)
+    return _open_row(mine, faust, reading, runner, performance)
 
 
 def _open_row(
-    mine: Sequence[Ran], faust: Sequence[Ran], reading: Sequence[Sample], runner: Sequence[Sample]
+    mine: Sequence[Ran],
+    faust: Sequence[Ran],
+    reading: Sequence[Sample],
+    runner: Sequence[Sample],
+    performance: Sequence[float],
 ) -> Row:
     rates = [r.sample.rate for r in mine]
     against = {
         GETMANY: statistics.median(m / r.rate for m, r in zip(rates, reading, strict=True)),
         RUNNER: statistics.median(m / r.rate for m, r in zip(rates, runner, strict=True)),
     }
+    kafkas, absent = {}, f" ({consumer_performance.NAME} is absent)"
+    if performance:
+        share = statistics.median(m / p for m, p in zip(rates, performance, strict=True))
+        kafkas = {
+            f"share of {consumer_performance.NAME}": round(share, 2),
+            f"events/s of {consumer_performance.NAME}": round(statistics.median(performance), 1),
+        }
+        absent = ""
     row = row_of(
-        "rebuild of a view of open fields, Kafka to rows and checkpoint", "events/s", [r.sample for r in mine],
+        f"rebuild of a view of open fields, Kafka to rows and checkpoint{absent}", "events/s", [r.sample for r in mine],
         peer=FAUST, theirs=[f.sample for f in faust], at_least=50_000, times=3,
         beside={
             "processor µs an event": micros(mine), f"processor µs an event, {FAUST}": micros(faust),
             f"× {RUNNER}": round(against[RUNNER], 1), f"events/s of {RUNNER}": _median(runner),
             f"share of {GETMANY}": round(against[GETMANY], 2), f"events/s of {GETMANY}": _median(reading),
+            **kafkas,
         },
     )  # fmt: skip
     return with_bar(row, f"≥ 20 × {RUNNER}", holds=against[RUNNER] >= 20)
