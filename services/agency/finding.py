@@ -77,7 +77,8 @@ class Finding:
                 " best as (select child, sum(told) as told from hit group by child order by told desc, child limit $2)"
                 " select f.child, f.region, f.on_file, f.blocks, c.child as own, c.region as own_region,"
                 " c.blocks as own_blocks"
-                " from best join child c using (child) join child f on f.child = coalesce(c.file, c.child)",
+                " from best join child c using (child) join child f on f.agency = c.agency"
+                " and f.child = coalesce(c.file, c.child)",
                 sorted(tokens), _CONSIDERED,
             )  # fmt: skip
         packed = {r["own"]: r["own_blocks"] for r in found} | {r["child"]: r["blocks"] for r in found}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -38,9 +39,7 @@ CORRECTS = "corrects:"
 """Role of a block that holds the right value of a field; the field's name follows."""
 
 
-class Entry(NamedTuple):
-    """An event as the feed gave it to this agency, under one role."""
-
+class _Given(NamedTuple):
     event: UUID
     role: str
     clause: str
@@ -50,6 +49,15 @@ class Entry(NamedTuple):
     disclosed_at: str
     envelope: bytes
     blocks: bytes
+
+
+class Entry(_Given):
+    """An event as the feed gave it to this agency, under one role."""
+
+    @cached_property
+    def told(self) -> Envelope:
+        """The envelope, read once: a fold looks at it several times."""
+        return decode(self.envelope)
 
 
 class Task(NamedTuple):
@@ -123,7 +131,7 @@ def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list
     blocks: dict[tuple[str, str, str, str], BlockRef] = {}
     facts: set[tuple[str, str, str, str]] = set()
     for entry in ordered:
-        envelope = decode(entry.envelope)
+        envelope = entry.told
         row.since = row.since or envelope.time
         if envelope.type in _FACTS or (envelope.type in _NAMED and not row.on_file):
             # The same event may have come under two roles, each with other blocks: all of them, once.
@@ -150,7 +158,7 @@ def _right_values(ordered: Sequence[Entry]) -> dict[tuple[str, str, str], list[B
     """Return the blocks of corrections by the block that each belongs behind, oldest first."""
     found: dict[tuple[str, str, str], list[BlockRef]] = {}
     for entry in ordered:
-        envelope = decode(entry.envelope)
+        envelope = entry.told
         if envelope.type == FactCorrected.type:
             for ref in refs(envelope, entry.blocks):
                 place = envelope.data["corrects"], ref.subject, ref.data_class
@@ -163,7 +171,7 @@ def _roles(ordered: Sequence[Entry]) -> tuple[set[str], bool]:
     roles: set[str] = set()
     ended = False
     for entry in ordered:
-        envelope = decode(entry.envelope)
+        envelope = entry.told
         if envelope.type == AccessGranted.type:
             roles.add(envelope.data["role"])
         elif envelope.type == AccessEnded.type:

@@ -9,7 +9,6 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from schemas.catalogue import EVENTS
-from schemas.envelope import decode
 from schemas.platform import FactCorrected
 from services.agency.page import Entry, fold, in_order
 from services.agency.projector import pack_open, pack_refs
@@ -225,7 +224,8 @@ class Views:
             for tokens in asked:
                 for row in await rows.fetch(
                     "select distinct on (f.child) f.child, f.region, f.on_file, f.blocks from child c"
-                    " join child f on f.child = coalesce(c.file, c.child)"
+                    # The agency, which the fence says too, lets both sides be looked up by their keys.
+                    " join child f on f.agency = c.agency and f.child = coalesce(c.file, c.child)"
                     " where c.child in (select child from token where token = any($1::bytea[])"
                     " group by child having count(*) = $2) order by f.child limit 50",
                     tokens, len(set(tokens)),
@@ -259,13 +259,14 @@ class Views:
                 " from entry where child = any($1::uuid[]) and ($2::timestamptz is null or disclosed_at <= $2)",
                 ids, until,
             )  # fmt: skip
+        given = [Entry(*row) for row in entries]
         if until is not None:
-            found, tasks = _as_of(agency, ids, [Entry(*row) for row in entries])
+            found, tasks = _as_of(agency, ids, given)
             ids = [r["child"] for r in found]
         if not found:
             await self._reading.record(who, "page", [child], [])
             raise NotFound
-        steps, classes = await self._chronology(agency, [Entry(*row) for row in entries])
+        steps, classes = await self._chronology(agency, given)
         facts = await self._reading.facts(agency, [r["blocks"] for r in reversed(found)])
         told, _ = await self._tasks(who, tasks)
         await self._reading.record(who, "page", ids, classes)
@@ -283,7 +284,7 @@ class Views:
             by_event.setdefault(entry.event, []).append(entry)
         closed: list[tuple[UUID, BlockRef]] = []
         for event, same in by_event.items():
-            mine = {(r.subject, r.data_class): r for e in same for r in refs(decode(e.envelope), e.blocks)}
+            mine = {(r.subject, r.data_class): r for e in same for r in refs(e.told, e.blocks)}
             closed += [(event, ref) for ref in mine.values()]
         shown: dict[UUID, list[Shown]] = {}
         for (event, _), block in zip(
@@ -299,7 +300,7 @@ class Views:
         return steps, {ref.data_class for _, ref in closed}
 
     def _step(self, same: list[Entry], shown: list[Shown], corrected: dict[str, Any]) -> Step:
-        envelope = decode(same[0].envelope)
+        envelope = same[0].told
         zh, en = EVENTS[envelope.type].title
         body = self._reference.bodies.get(UUID(envelope.onbehalfof)) if envelope.onbehalfof else None
         seen = {(s.data_class, str(s.subject)) for s in shown}
@@ -338,7 +339,7 @@ def _as_of(agency: UUID, ids: Sequence[UUID], entries: list[Entry]) -> tuple[lis
     """Return (rows, tasks) as the view would have held them when these entries were all that the body had been told."""
     mine: dict[UUID, list[Entry]] = {}
     for entry in entries:
-        mine.setdefault(UUID(decode(entry.envelope).subject), []).append(entry)
+        mine.setdefault(UUID(entry.told.subject), []).append(entry)
     folded = [fold(agency, child, mine[child])[0] for child in ids if child in mine]
     rows: list[Any] = [
         {
@@ -360,7 +361,7 @@ def _corrected(
     """Return what was corrected in each event: the right value where it is shown here, None where it is not."""
     right: dict[UUID, dict[str, Any]] = {}
     for event, same in by_event.items():
-        envelope = decode(same[0].envelope)
+        envelope = same[0].told
         if envelope.type == FactCorrected.type:
             opened = {k: v for block in shown.get(event, []) for k, v in (block.fields or {}).items()}
             told = {envelope.data["field"]: envelope.data.get("time")} | corrected_field(

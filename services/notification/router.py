@@ -8,6 +8,7 @@ are heard one after the other, and a wave is read and written at once.
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -33,9 +34,7 @@ _QUIET = {event.type for decider in (ACCESS, DUTY) for event in decider.events}
 """Events of our own that ask for nothing: they come back by the bus in great number."""
 
 
-class Heard(NamedTuple):
-    """An event as the router keeps it."""
-
+class _Kept(NamedTuple):
     source: str
     seq: int
     partition: int
@@ -43,12 +42,16 @@ class Heard(NamedTuple):
     raw: bytes
     blocks: bytes
 
-    @property
+
+class Heard(_Kept):
+    """An event as the router keeps it."""
+
+    @cached_property
     def id(self) -> UUID:
         """The event's id."""
         return UUID(self.envelope.id)
 
-    @property
+    @cached_property
     def child(self) -> UUID:
         """Whom it is about."""
         return UUID(self.envelope.subject)
@@ -210,7 +213,7 @@ class Router:
         pairs = [(b.subject, b.data_class) for i, b in enumerate(envelope.blocks) if i in places]
         return [
             Shown(
-                agency, UUID(envelope.subject), UUID(envelope.id), heard.partition, role.value, given, rule.clause,
+                agency, heard.child, heard.id, heard.partition, role.value, given, rule.clause,
                 places, pairs,
             )
         ]  # fmt: skip
