@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ def main() -> None:
     """Run what is asked for, print a line each, write the results of a full run."""
     asked = _asked(sys.argv[1:])
     quiet()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are not left behind
     if asked.bite is not None:
         raise SystemExit(_bite(asked.bite, asked.seed, asked.clean))
     rows: list[Row] = []

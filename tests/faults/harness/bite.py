@@ -40,16 +40,19 @@ def look(scenario: str, seed: int, bug: str = "") -> Bite:
         out = Path(folder) / "rows.json"
         words = ["--quick", "--scenario", scenario, "--seed", str(seed), "--out", str(out)]
         planted = {"PYTHONPATH": str(_PLANTED), "SHOUWANG_PLANTED": bug} if bug else {}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults", *words], cwd=ROOT, env={**os.environ, **planted},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.faults", *words], cwd=ROOT, env={**os.environ, **planted},
-                capture_output=True, text=True, check=False, timeout=_MOST_SECONDS,
-            )  # fmt: skip
+            said = process.communicate(timeout=_MOST_SECONDS)[1]
         except subprocess.TimeoutExpired:
+            process.terminate()  # it stops its servers
+            process.communicate()
             return Bite(bug, scenario, found=False, words="no end", seconds=time.monotonic() - began)
         seconds = time.monotonic() - began
         if not out.exists():
-            return Bite(bug, scenario, found=False, words=done.stderr.strip()[-300:], seconds=seconds)
+            return Bite(bug, scenario, found=False, words=said.strip()[-300:], seconds=seconds)
         rows = json.loads(out.read_text(encoding="utf8"))["rows"]
     told = [row.get("first", "") for row in rows if not row["as_it_must"]]
     return Bite(bug, scenario, found=bool(told), words="; ".join(told), seconds=seconds)

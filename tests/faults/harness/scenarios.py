@@ -23,7 +23,7 @@ SCENARIOS = {
     "processes": Scenario(processes.run, {"kills": 200}, {"kills": 7}),
     "takeovers": Scenario(takeovers.run, {"takeovers": 20}, {"takeovers": 2}),
     "zombies": Scenario(takeovers.run_zombies, {"zombies": 20, "seconds": 46}, {"zombies": 5, "seconds": 11}),
-    "network": Scenario(network.run, {"cuts": 50}, {"cuts": 6}),
+    "network": Scenario(network.run, {"cuts": 50}, {"cuts": 3}),
     "wipe": Scenario(wipe.run, {"wipes": 10}, {"wipes": 2}),
     "restore": Scenario(restore.run, {"restores": 3}, {"restores": 1}),
     "disk": Scenario(disk.run, {"fills": 5}, {"fills": 2}),
