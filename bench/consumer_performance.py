@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 from infra.folders import cache_folder, make_parents
-from infra.jars import java, kafka_jars
+from infra.jars import VERSION, java, kafka_jars
 
 NAME = "Kafka's ConsumerPerformance"
-_JAR = "kafka-tools-4.2.0.jar"
+_JAR = f"kafka-tools-{VERSION}.jar"
 _SHA256 = "6b88f3f0799c585b5121d9f710e448cd365d4cfd55ff3ab5d2d81f52ae59030d"
-_ENDPOINT = "org.apache.kafka:kafka-tools:4.2.0"
+_ENDPOINT = f"org.apache.kafka:kafka-tools:{VERSION}"
 
 
 class Absent(Exception):  # noqa: N818
@@ -21,7 +21,7 @@ class Absent(Exception):  # noqa: N818
 
 def tools_jar() -> Path:
     """Return the jar. Raises Absent where it can't be fetched, or is another."""
-    jar = cache_folder("kafka-tools-4.2.0") / _JAR
+    jar = cache_folder(f"kafka-tools-{VERSION}") / _JAR
     if not jar.is_file():
         _fetch(jar)
     if hashlib.sha256(jar.read_bytes()).hexdigest() != _SHA256:

@@ -13,8 +13,10 @@ from infra.errors import JarsAltered, JarsUnavailable, NoJava, named
 from infra.folders import cache_folder, make_parents
 from infra.processes import Account, run
 
+VERSION = "4.2.0"
 ENDPOINT = (
-    "org.apache.kafka:kafka_2.13:4.2.0+org.apache.kafka:kafka-clients:4.2.0+org.slf4j:slf4j-simple:1.7.36"
+    f"org.apache.kafka:kafka_2.13:{VERSION}+org.apache.kafka:kafka-clients:{VERSION}"
+    "+org.slf4j:slf4j-simple:1.7.36"
 )
 LIST = Path(__file__).with_name("kafka_jars.sha256")
 OLDEST_JAVA = 17
@@ -50,7 +52,7 @@ def kafka_jars(folder: Path | None = None, mirror: str | None = None) -> list[Pa
     Raises:
         JarsUnavailable, JarsAltered, FolderUnwritable, DiskFull
     """
-    folder = folder or cache_folder("kafka-4.2.0")
+    folder = folder or cache_folder(f"kafka-{VERSION}")
     wanted = {name: digest for digest, name in (line.split() for line in LIST.read_text().splitlines())}
     if not all((folder / name).is_file() for name in wanted):
         with named(folder):

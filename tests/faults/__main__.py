@@ -24,6 +24,7 @@ from typing import Any
 
 import structlog
 
+from infra.jars import VERSION
 from infra.kafka import Kafka
 from infra.postgres import Postgres
 from tests.faults.harness.bite import bite, look
@@ -140,7 +141,7 @@ def report(rows: Sequence[Row]) -> dict[str, Any]:
     }
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}",
-        "versions": {"python": platform.python_version(), "postgres": _postgres(), "kafka": "4.2.0"}
+        "versions": {"python": platform.python_version(), "postgres": _postgres(), "kafka": VERSION}
         | {name: version(name) for name in ("asyncpg", "aiokafka", "faust-streaming", "eventsourcing")},
         **run,
         "rows": [{**row.told(), **run} for row in rows],
