@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.kafka import Kafka
 from infra.postgres import Postgres
 from tests.faults.harness.run import folder
 
@@ -12,4 +13,11 @@ from tests.faults.harness.run import folder
 def own_postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this test's own."""
     with folder() as home, Postgres(home / "postgres") as server:
+        yield server
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[Kafka]:
+    """A broker of this test's own: its topics hold records of no other store."""
+    with folder() as home, Kafka(home / "kafka") as server:
         yield server

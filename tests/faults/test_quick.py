@@ -62,21 +62,23 @@ async def test_a_full_disk_loses_nothing_acknowledged(own_postgres: Postgres, un
 @pytest.mark.slow
 @pytest.mark.req("PLT-05")
 async def test_a_bad_bus_and_bad_records_give_the_rows_of_a_clean_run(
-    own_postgres: Postgres, kafka: Kafka
+    own_postgres: Postgres, own_kafka: Kafka
 ) -> None:
-    ends_well(await SCENARIOS["bus"].run(run_of("bus", own_postgres, kafka)))
+    ends_well(await SCENARIOS["bus"].run(run_of("bus", own_postgres, own_kafka)))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def made(kafka: Kafka) -> AsyncIterator[Stage]:
-    """One platform of processes for all that strike at it: each checks the whole history."""
+async def made() -> AsyncIterator[Stage]:
+    """One platform of processes for all that strike at it, on servers of its own: each checks the whole history."""
     with folder() as home:
-        postgres = Postgres(home / "postgres")
+        postgres, kafka = Postgres(home / "postgres"), Kafka(home / "kafka")
         await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(kafka.start)
         try:
             async with stage(home, postgres, kafka) as made:
                 yield made
         finally:
+            await asyncio.to_thread(kafka.stop)
             await asyncio.to_thread(postgres.stop)
 
 
