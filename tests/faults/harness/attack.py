@@ -15,7 +15,7 @@ Strike = Callable[[Working], Awaitable[int]]
 
 async def attacked(run: Run, made: Stage, faults: str, strike: Strike) -> Row:
     """Strike again and again. A recovery ends when a child registered after the strike is on its township's page."""
-    row, people = run.row(), Working(made.people, run.seed)
+    row, people = run.row(), Working(made.people, f"{run.seed} {run.scenario}")
     try:
         while row.faults < run.least[faults]:
             await people.more(run.dice.randint(3, 12), run.patience)
@@ -32,5 +32,6 @@ async def attacked(run: Run, made: Stage, faults: str, strike: Strike) -> Row:
         await people.leave()
     people.tell(row)
     row.reached = {faults: row.faults}
-    row.found.add(await check(made, people.acknowledged, run.patience))
+    made.acknowledged |= people.acknowledged
+    row.found.add(await check(made, made.acknowledged, run.patience))
     return row

@@ -24,8 +24,8 @@ class Stuck(Exception):  # noqa: N818
 class Working:
     """Clerks register, teachers report, the police accept late: their notices have run out when they are sent."""
 
-    def __init__(self, people: dict[str, Person], seed: int, *, clerks: int = 3, teachers: int = 2) -> None:
-        """Begin to work; the seed decides keys and names."""
+    def __init__(self, people: dict[str, Person], seed: str, *, clerks: int = 3, teachers: int = 2) -> None:
+        """Begin to work; the seed decides keys and names: another for each scenario on one platform."""
         self._people = people
         self._dice = random.Random(f"{seed} people")
         self.acknowledged: dict[str, dict[str, Any]] = {}

@@ -51,6 +51,8 @@ class Stage:
         self.also: list[Platform] = []
         """Second processes: what they have folded of a group's partitions, only they can say."""
         self.people: dict[str, Person] = {}
+        self.acknowledged: dict[str, dict[str, Any]] = {}
+        """By whichever scenario: the checker compares all that there is."""
 
     async def sign_in(self) -> None:
         """Sign everybody in."""

@@ -44,7 +44,7 @@ async def _work(
     run: Run, made: Stage, row: Row, before: dict[str, dict[str, Any]], backup: Path | None
 ) -> dict[str, dict[str, Any]]:
     """Work, dump in the middle of it, check; returns what was acknowledged when the dump began."""
-    people = Working(made.people, run.seed + row.faults)
+    people = Working(made.people, f"{run.seed} {run.scenario} {row.faults}")
     kept: dict[str, dict[str, Any]] = {}
     try:
         await people.more(30, run.patience)
