@@ -128,12 +128,14 @@ class Consumer:
     async def _consume(self, subscription: Subscription) -> None:
         stuck = 0
         while True:
-            news = self._news(await subscription.batch())
-            if news:
+            records, places = await subscription.batch(), self.places
+            known = bool(records) and all(r.seq <= places.get((r.source, r.partition), 0) for r in records)
+            if news := self._news(records):
                 await self._apply(news)
             if self._parked:
                 await self._release()
-            stuck = stuck + 1 if any(self._early.values()) and not news else 0
+            # On the way through what is known a gap is not lasting: what fills it may come behind.
+            stuck = stuck + (not known) if any(self._early.values()) and not news else 0
             if stuck >= _PATIENCE:
                 stuck = 0
                 await subscription.rewind()

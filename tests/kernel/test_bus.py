@@ -373,3 +373,30 @@ async def test_two_relays_that_begin_at_once_on_one_bus_share_its_producer(
     )
     assert len(made) == 1
     await bus.close()
+
+
+async def test_a_gap_is_waited_for_through_however_much_is_known(new_database: NewDatabase) -> None:
+    """A refilled bus begins with all that is known: whoever goes back to its start for a gap never comes to what is new."""
+    view, store, bus = await rows_in(new_database), uuid4(), EmbeddedBus()
+    size = 5_000
+    everything = [
+        Record("exam", 0, seq, seq - 1, store, f"child-{seq}", b"{}", b"", {}) for seq in range(1, size + 3)
+    ]
+    consumer = Consumer("rows", ("exam",), view.database, bus, view.fold)
+    await bus.publish("exam", everything[:size])
+    running = asyncio.create_task(consumer.run())
+    try:
+        async with asyncio.timeout(60):
+            while consumer.places.get(("exam", 0)) != size:
+                await asyncio.sleep(0.01)
+            await bus.wipe()
+            await bus.publish("exam", [everything[-1]])
+            while not any(consumer._early.values()):
+                await asyncio.sleep(0.01)
+            await bus.wipe()
+            await bus.publish("exam", everything)
+            while consumer.places["exam", 0] != size + 2:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+    assert len(await view.seen()) == size + 2
