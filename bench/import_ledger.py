@@ -10,10 +10,7 @@ import json
 import platform
 import resource
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,16 +19,10 @@ import asyncpg
 import openpyxl
 
 from bench import ledger
+from bench.places import create, postgres, tools
 from infra.postgres import Postgres
-from infra.processes import server_account
 from services.kernel.assemble import Writing, write_path
-from services.kernel.auth import Principal, Tokens
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.database import Database, migrate
-from services.kernel.keys import KeyRing
-from services.kernel.sealing import AesGcm
-from services.kernel.service import Tools
-from services.kernel.world import RealWorld
+from services.kernel.auth import Principal
 from services.registry.app import MIGRATIONS
 from services.registry.child import CHILD
 from services.registry.columns import Columns
@@ -39,45 +30,24 @@ from services.registry.founding import body_id, founding_events, person_id, post
 from services.registry.imports import Imports, Order
 from shouwang.embedded import DEMO_COUNTY
 
-KERNEL = MIGRATIONS.parents[1] / "kernel" / "migrations"
 CLOSING = date(2026, 9, 30)
-
-
-@asynccontextmanager
-async def postgres() -> AsyncIterator[tuple[Postgres, Path]]:
-    """Give a cluster of one's own, and a folder beside it."""
-    account = server_account()
-    with tempfile.TemporaryDirectory(dir=None if account.user is None else "/var/tmp") as folder:  # noqa: S108
-        await asyncio.to_thread(Path(folder).chmod, 0o755)
-        cluster = Postgres(Path(folder) / "postgres")
-        await asyncio.to_thread(cluster.start)
-        try:
-            yield cluster, Path(folder)
-        finally:
-            await asyncio.to_thread(cluster.stop)
 
 
 async def ours(cluster: Postgres, folder: Path, content: bytes) -> dict[str, Any]:
     """Import through the registry's own import; returns seconds and outcomes."""
-    await _create(cluster, "registry")
-    await migrate(cluster.url("registry"), [KERNEL, MIGRATIONS])
-    world = RealWorld()
-    keys = KeyRing(folder / "keys.sqlite", "passphrase", world)
-    database = await Database.open(cluster.url("registry"))
-    tools = Tools(database, EmbeddedBus(), keys, AesGcm(world), world, Tokens("s" * 32), "s")
-    path = write_path("registry", tools, [CHILD])
-    committing = asyncio.create_task(path.store.run())
-    imports = Imports(path.commands, path.store, path.reference, Columns(database, world))
-    order = Order(_clerk(path), "ledger.xlsx", CLOSING, dry_run=False, rural=None)
-    begin = time.perf_counter()
-    reading = await imports.read(order, content)
-    read = time.perf_counter()
-    accepted = [result.outcome async for result in imports.run(order, reading)].count("accepted")
-    end = time.perf_counter()
-    events = (await database.fetch("select head from store"))[0]["head"]
-    committing.cancel()
-    await database.close()
-    keys.close()
+    async with tools(cluster, folder, "registry", MIGRATIONS) as given:
+        path = write_path("registry", given, [CHILD])
+        committing = asyncio.create_task(path.store.run())
+        columns = Columns(given.database, given.world)
+        imports = Imports(path.commands, path.store, path.reference, columns)
+        order = Order(_clerk(path), "ledger.xlsx", CLOSING, dry_run=False, rural=None)
+        begin = time.perf_counter()
+        reading = await imports.read(order, content)
+        read = time.perf_counter()
+        accepted = [result.outcome async for result in imports.run(order, reading)].count("accepted")
+        end = time.perf_counter()
+        events = (await path.store.position())[1]
+        committing.cancel()
     return {
         "read_s": round(read - begin, 2), "append_s": round(end - read, 2), "durable_s": round(end - begin, 2),
         "accepted": accepted, "events": events,
@@ -96,8 +66,8 @@ def _clerk(path: Writing) -> Principal:
 
 async def peer(cluster: Postgres, content: Path) -> dict[str, Any]:
     """Load the same cells with openpyxl and COPY."""
-    await _create(cluster, "peer")
-    connection = await asyncpg.connect(cluster.url("peer"))
+    url = await create(cluster, "peer")
+    connection = await asyncpg.connect(url)
     columns = [f"c{n}" for n in range(len(ledger.LABELS))]
     await connection.execute(f"create table child ({', '.join(f'{c} text' for c in columns)})")
     begin = time.perf_counter()
@@ -110,12 +80,6 @@ async def peer(cluster: Postgres, content: Path) -> dict[str, Any]:
     taken = time.perf_counter() - begin
     await connection.close()
     return {"durable_s": round(taken, 2), "rows": len(rows)}
-
-
-async def _create(cluster: Postgres, name: str) -> None:
-    connection = await asyncpg.connect(cluster.url("postgres"))
-    await connection.execute(f"create database {name}")
-    await connection.close()
 
 
 async def run(rows: int) -> dict[str, Any]:

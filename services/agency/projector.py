@@ -144,7 +144,21 @@ async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
         heads,
     )
     of = [p.agency for p in pages], [p.row.child for p in pages]
-    tokens = {(p.agency, token, p.row.child) for p in pages for token in p.tokens}
+    await _write_tokens(rows, of, {(p.agency, token, p.row.child) for p in pages for token in p.tokens})
+    await _write_tasks(
+        rows, of,
+        {
+            (p.agency, kind, ref): (p.row.child, *task)
+            for p in shown for (kind, ref), task in p.row.tasks.items()
+        },
+    )  # fmt: skip
+
+
+_Of = tuple[list[UUID], list[UUID]]
+"""Agencies and children of the pages, side by side."""
+
+
+async def _write_tokens(rows: Connection, of: _Of, tokens: set[tuple[UUID, bytes, UUID]]) -> None:
     had = {
         tuple(row)
         for row in await rows.fetch(
@@ -159,11 +173,9 @@ async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
         "insert into token (agency, token, child) select * from unnest($1::uuid[], $2::bytea[], $3::uuid[])",
         sorted(tokens - had),
     )
-    tasks: _Table = {
-        (p.agency, kind, ref): (p.row.child, *task)
-        for p in shown
-        for (kind, ref), task in p.row.tasks.items()
-    }
+
+
+async def _write_tasks(rows: Connection, of: _Of, tasks: _Table) -> None:
     stood: _Table = {
         tuple(row)[:3]: tuple(row)[3:]
         for row in await rows.fetch(

@@ -37,7 +37,7 @@ class ImportMade(BaseModel):
         dict[str, int] | None,
         Field(description="各类行数,未完成则空 · Rows by outcome; empty where it was cut off"),
     ]
-    undone_at: Annotated[datetime | None, Field(description="撤销时间 · When it was undone")]
+    undone_at: Annotated[datetime | None, Field(description="全部撤销的时间 · When all of it was undone")]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Undoing:
 
         Undone again it changes nothing. What was used since is refused by name, and stays.
         """
-        together = self._world.new_id()
+        together, whole = self._world.new_id(), True
         children = list(entered)
         for start in range(0, len(children), _TOGETHER):
             some = children[start : start + _TOGETHER]
@@ -136,10 +136,12 @@ class Undoing:
                 for c in some
             ]
             for child, answer in zip(some, await self._commands.handle_many(asked), strict=True):
+                whole = whole and not isinstance(answer, Refusal)
                 yield _undone(child, answer)
-        await self._database.fetch(
-            "update import set undone_at = coalesce(undone_at, $2) where id = $1", made, self._world.now()
-        )
+        if whole:
+            await self._database.fetch(
+                "update import set undone_at = coalesce(undone_at, $2) where id = $1", made, self._world.now()
+            )
 
 
 def _undone(child: UUID, answer: Answer | Refusal) -> Undone:

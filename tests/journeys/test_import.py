@@ -291,6 +291,8 @@ async def test_an_import_is_undone_by_corrections_and_the_right_file_opens_the_s
         one: ("refused", "entry-in-use"), other: ("withdrawn", None),
     }  # fmt: skip
     assert counts["counts"] == {"refused": 1, "withdrawn": 1}
+    listed = {i["id"]: i for i in await clerk.ask("registry/imports")}
+    assert listed[made["import"]]["undone_at"] is None, "a part of it stands"
     *told, _ = await undo(running, update["import"])
     assert [(t["child"], t["outcome"]) for t in told] == [(one, "withdrawn")]
     await running.client.settled()
