@@ -20,6 +20,7 @@ from services.kernel.bus import TOPICS
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.settings import Settings
 from services.kernel.telemetry import log, set_up_logs
+from services.kernel.waiting import within
 from shouwang.embedded import DEMO_COUNTY, secrets_of
 from shouwang.serving import Serving, open_service
 
@@ -162,11 +163,8 @@ async def serve(name: str, founding: Path | None) -> None:
     told, parent = asyncio.Event(), os.getppid()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    while not told.is_set() and os.getppid() == parent:
-        try:
-            await asyncio.wait_for(told.wait(), 1)
-        except TimeoutError:
-            continue
+    while os.getppid() == parent and not await within(1, told):
+        pass
     await serving.stop()
     await bus.close()
 

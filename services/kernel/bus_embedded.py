@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from services.kernel.bus import Record
+from services.kernel.waiting import within
 
 _MOST = 500
 _IDLE_SECONDS = 1.0
@@ -92,9 +93,8 @@ class EmbeddedSubscription:
             grew = asyncio.Event()
             self._bus._waiting.add(grew)  # noqa: SLF001
             try:
-                await asyncio.wait_for(grew.wait(), _IDLE_SECONDS)
-            except TimeoutError:
-                return []
+                if not await within(_IDLE_SECONDS, grew):
+                    return []
             finally:
                 self._bus._waiting.discard(grew)  # noqa: SLF001
             records = self._ready()

@@ -11,6 +11,8 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from services.kernel.bus import REFERENCE, BusDown, Record, topic_of
+from services.kernel.telemetry import log
+from services.kernel.waiting import end_if_cancelled
 
 _DELIVERY_SECONDS = 30
 _IDLE_MS = 1000
@@ -29,6 +31,16 @@ def _record(source: str, message: Any) -> Record:
         store=UUID(headers["store"].decode()), key=(message.key or b"").decode(), value=message.value,
         blocks=headers.get("sealed", b""), headers=extra,
     )  # fmt: skip
+
+
+async def _start(client: Any) -> None:
+    """Connect, or leave nothing of it open."""
+    try:
+        await client.start()
+    except BaseException:
+        await client.stop()
+        end_if_cancelled()
+        raise
 
 
 class KafkaBus:
@@ -80,7 +92,7 @@ class KafkaBus:
                     bootstrap_servers=self._bootstrap, enable_idempotence=True, acks="all",
                     max_batch_size=1 << 20, max_request_size=4 << 20,
                 )  # fmt: skip
-                await producer.start()
+                await _start(producer)
                 self._producer = producer
             return self._producer
 
@@ -102,9 +114,11 @@ class KafkaBus:
         if producer is not None and producer is self._producer:
             self._producer = None
             try:
-                await asyncio.wait_for(producer.stop(), 5)
+                async with asyncio.timeout(5):
+                    await producer.stop()
             except (KafkaError, OSError, TimeoutError):
-                return
+                log.warning("producer.left_behind")
+            end_if_cancelled()
 
     async def subscribe(self, group: str, sources: Sequence[str]) -> "KafkaSubscription":
         """Join the group; range assignment gives one member the same partitions of all topics."""
@@ -116,9 +130,8 @@ class KafkaBus:
             max_partition_fetch_bytes=4 << 20, metadata_max_age_ms=10_000,
         )  # fmt: skip
         try:
-            await consumer.start()
+            await _start(consumer)
         except (KafkaError, OSError) as error:
-            await consumer.stop()
             raise BusDown from error
         return KafkaSubscription(consumer, {topic_of(s): s for s in sources})
 
@@ -152,3 +165,4 @@ class KafkaSubscription:
     async def close(self) -> None:
         """Leave the group."""
         await self._consumer.stop()
+        end_if_cancelled()

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from services.kernel.errors import StoreDown
+from services.kernel.waiting import end_if_cancelled
 
 KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
 Connection = Any
@@ -60,7 +61,8 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         try:
-            await asyncio.wait_for(self._pool.close(), 5)
+            async with asyncio.timeout(5):
+                await self._pool.close()
         except (TimeoutError, *AWAY):
             self._pool.terminate()
 
@@ -75,6 +77,7 @@ class Database:
             async with self._pool.acquire(timeout=10) as connection:
                 yield connection
         except AWAY as error:
+            end_if_cancelled()  # the rollback of what was cancelled failed, too
             raise StoreDown from error
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from services.kernel.database import Connection, Database
 from services.kernel.errors import StoreDown
 from services.kernel.store import REFERENCE_PARTITION, EventStore
 from services.kernel.telemetry import log, metrics
+from services.kernel.waiting import within
 
 _MOST = 2000
 _LOOK_SECONDS = 0.05
@@ -89,7 +90,7 @@ class Relay:
             self._log.grew.clear()
             rows = await self._log.after(place, _MOST)
             if not rows:
-                await _wait(self._log.grew)
+                await within(_LOOK_SECONDS, self._log.grew)  # or look at what another process did
                 continue
             by_source: dict[str, list[Record]] = {}
             for row in rows:
@@ -121,11 +122,3 @@ class Relay:
             prev=last.get(row["partition"], 0), store=incarnation, key=row["orderkey"], value=row["envelope"],
             blocks=row["blocks"], headers=dict(row["headers"]) if "headers" in row else {},
         )  # fmt: skip
-
-
-async def _wait(grew: asyncio.Event) -> None:
-    """Wait for this process to append, or for the next look at what another process did."""
-    try:
-        await asyncio.wait_for(grew.wait(), _LOOK_SECONDS)
-    except TimeoutError:
-        return

@@ -24,6 +24,7 @@ from eventsourcing.persistence import (
 from services.kernel.library.face import Face
 from services.kernel.library.packing import EnvelopeMapper, new_event_of, state_of, uuid_of
 from services.kernel.store import Append, NewEvent, Outcome, append_in
+from services.kernel.waiting import within
 
 _LOOK_SECONDS = 0.05
 _MOST = 500
@@ -219,7 +220,4 @@ async def _track(rows: Any, tracking: Tracking) -> None:
 
 async def _grown(grew: asyncio.Event) -> None:
     grew.clear()
-    try:
-        await asyncio.wait_for(grew.wait(), _LOOK_SECONDS)
-    except TimeoutError:
-        return
+    await within(_LOOK_SECONDS, grew)
