@@ -34,12 +34,13 @@ from infra.databases import grants, migrations, prepare, urls
 from infra.kafka import Kafka, create_topics
 from infra.postgres import Postgres
 from services.agency.versions import Versions
-from services.kernel.bus import FEED, TOPICS, Bus, Record, Subscription, topic_of
+from services.kernel.bus import FEED, TOPICS, Bus, Record, topic_of
 from services.kernel.bus_kafka import KafkaBus, _headers
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
+from services.kernel.log import StoreLog
 from services.kernel.recording import Recorder
-from services.kernel.relay import Relay, StoreLog
+from services.kernel.relay import Relay
 from services.kernel.sealing import AesGcm
 from services.kernel.store import PARTITIONS, EventStore
 from services.kernel.world import RealWorld
@@ -170,15 +171,14 @@ class _Counting:
         self.reached = asyncio.Event()
         self.identity = bus.identity
         self.close = bus.close
+        self.lend = bus.lend
+        self.subscribe = bus.subscribe
 
     async def publish(self, source: str, records: Sequence[Record]) -> None:
         await self._bus.publish(source, records)
         self._left -= len(records)
         if self._left <= 0:
             self.reached.set()
-
-    async def subscribe(self, group: str, sources: Sequence[str]) -> Subscription:
-        return await self._bus.subscribe(group, sources)
 
 
 # --- The suite

@@ -1,9 +1,9 @@
 """What comes a second time is compared with what was kept: a consumer drops it, the audit service looks first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.audit.log import compare
-from services.kernel.bus import Bus, Record, Subscription
+from services.kernel.bus import Bus, Checkpoint, Log, Record, Subscription
 from services.kernel.database import Database
 
 
@@ -31,8 +31,14 @@ class Comparing:
         """Close the bus behind."""
         await self._bus.close()
 
-    async def subscribe(self, group: str, sources: Sequence[str]) -> Subscription:
-        """Join a consumer group; what it hears is compared."""
+    def lend(self, source: str, log: Log) -> None:
+        """Lend to the bus behind."""
+        self._bus.lend(source, log)
+
+    async def subscribe(
+        self, group: str, sources: Sequence[str], _known: Mapping[str, Checkpoint] | None = None, /
+    ) -> Subscription:
+        """Join a consumer group; what it hears is compared, also what is known."""
         return _Compared(await self._bus.subscribe(group, sources), self._database)
 
 

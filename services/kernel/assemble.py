@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from services.kernel.authority import authority_table
 from services.kernel.commands import Commands
 from services.kernel.decider import Decider
+from services.kernel.log import StoreLog
 from services.kernel.projection import Consumer
 from services.kernel.recording import Recorder
 from services.kernel.reference import Reference
-from services.kernel.relay import Relay, StoreLog
+from services.kernel.relay import Relay
 from services.kernel.residence import Residence
 from services.kernel.service import Tools, recorder_of, reference_consumer
 from services.kernel.store import EventStore

@@ -1,7 +1,8 @@
 """The bus as everybody sees it: records by topic and partition, at least once, in any order that a fault may give."""
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -30,6 +31,13 @@ class Record(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
+class Checkpoint(NamedTuple):
+    """What somebody has of a source: the store it came from, and the last seq of each partition."""
+
+    store: UUID
+    places: Mapping[int, int]
+
+
 def topic_of(source: str) -> str:
     """Return the topic that carries a source's records."""
     return f"shouwang.{source}.v1"
@@ -39,6 +47,28 @@ TOPICS = {
     topic_of(source): PARTITIONS for source in ("registry", "reporting", "assessment", "notification", FEED)
 } | {topic_of(REFERENCE): 1}
 """Every topic with its number of partitions; created by infra, never by clients."""
+
+
+class Log(Protocol):
+    """What a relay reads: an event store, or the feed."""
+
+    grew: asyncio.Event
+
+    async def position(self) -> tuple[UUID, int]:
+        """Return (incarnation, last seq)."""
+        ...
+
+    async def after(self, seq: int, most: int) -> Sequence[Any]:
+        """Return rows after `seq`, in order."""
+        ...
+
+    async def before(self, seq: int) -> Mapping[int, int]:
+        """Return the last seq of each partition up to `seq`."""
+        ...
+
+    async def first_after(self, places: Mapping[int, int]) -> int | None:
+        """Return the lowest seq that follows its partition's place."""
+        ...
 
 
 class Subscription(Protocol):
@@ -68,8 +98,17 @@ class Bus(Protocol):
         """Publish in order; returns when all are delivered, raises BusDown at the first failure."""
         ...
 
-    async def subscribe(self, group: str, sources: Sequence[str]) -> Subscription:
-        """Join a consumer group on these sources, all partitions alike, from the oldest record kept."""
+    def lend(self, source: str, log: Log) -> None:
+        """Say where a source can be read again. A broker keeps all that it was given, and has no use for it."""
+        ...
+
+    async def subscribe(
+        self, group: str, sources: Sequence[str], known: Mapping[str, Checkpoint] | None = None, /
+    ) -> Subscription:
+        """Join a consumer group on these sources, all partitions alike, from the oldest record kept.
+
+        What comes before the first that is not `known` may be left out.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """The bus on Apache Kafka: idempotent producer, whole batches a partition, consumers that trust no offset."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
-from services.kernel.bus import REFERENCE, BusDown, Record, topic_of
+from services.kernel.bus import REFERENCE, BusDown, Checkpoint, Log, Record, topic_of
 from services.kernel.telemetry import log
 from services.kernel.waiting import end_if_cancelled
 
@@ -120,7 +120,12 @@ class KafkaBus:
                 log.warning("producer.left_behind")
             end_if_cancelled()
 
-    async def subscribe(self, group: str, sources: Sequence[str]) -> "KafkaSubscription":
+    def lend(self, source: str, log: Log) -> None:
+        """A broker keeps all that it was given."""
+
+    async def subscribe(
+        self, group: str, sources: Sequence[str], _known: Mapping[str, Checkpoint] | None = None, /
+    ) -> "KafkaSubscription":
         """Join the group; range assignment gives one member the same partitions of all topics."""
         consumer = AIOKafkaConsumer(
             *(topic_of(s) for s in sources), bootstrap_servers=self._bootstrap, group_id=group,

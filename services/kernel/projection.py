@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.envelope import after_of
-from services.kernel.bus import REFERENCE, Bus, BusDown, Record, Subscription
+from services.kernel.bus import REFERENCE, Bus, BusDown, Checkpoint, Record, Subscription
 from services.kernel.database import AWAY, Connection, Database
 from services.kernel.errors import StoreDown
 from services.kernel.store import partition_of
@@ -91,7 +91,7 @@ class Consumer:
             subscription: Subscription | None = None
             try:
                 await self._load()
-                subscription = await self._bus.subscribe(self.name, self.sources)
+                subscription = await self._bus.subscribe(self.name, self.sources, self._known())
                 await self._release(poison=True)
                 await self._consume(subscription)
             except (BusDown, StoreDown, Fenced) as error:
@@ -113,6 +113,12 @@ class Consumer:
         self._stores = {r["source"]: r["incarnation"] for r in rows}
         self._early = {}
         await self._load_parked()
+
+    def _known(self) -> dict[str, Checkpoint]:
+        return {
+            source: Checkpoint(store, {p: seq for (s, p), seq in self.places.items() if s == source})
+            for source, store in self._stores.items()
+        }
 
     async def _load_parked(self) -> None:
         self._parked = {}

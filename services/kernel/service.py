@@ -8,14 +8,13 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.kernel.auth import Tokens
-from services.kernel.bus import REFERENCE, Bus
+from services.kernel.bus import REFERENCE, Bus, Log
 from services.kernel.database import AWAY, Database
 from services.kernel.errors import StoreDown
 from services.kernel.keys import KeyRing
 from services.kernel.projection import Consumer
 from services.kernel.recording import Recorder
 from services.kernel.reference import Reference
-from services.kernel.relay import Log
 from services.kernel.sealing import Cipher
 from services.kernel.store import EventStore
 from services.kernel.telemetry import log

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -236,10 +236,18 @@ class EventStore:
         rows = await self.database.fetch("select incarnation, head from store")
         return rows[0][0], rows[0][1]
 
-    async def heads(self) -> dict[int, int]:
-        """Return the last seq of each partition that has events."""
-        rows = await self.database.fetch("select partition, max(seq) from event group by partition")
+    async def heads(self, until: int = 1 << 62) -> dict[int, int]:
+        """Return the last seq, up to `until`, of each partition that has events: a look into the index for each."""
+        rows = await self.database.fetch(
+            "select p, last from generate_series(0, $1) p, lateral"
+            " (select max(seq) as last from event where partition = p and seq <= $2) h where last is not null",
+            REFERENCE_PARTITION, until,
+        )  # fmt: skip
         return {row[0]: row[1] for row in rows}
+
+    async def first_after(self, places: Mapping[int, int]) -> int | None:
+        """Return the lowest seq that follows its partition's place."""
+        return await first_after(self.database, "event", places)
 
     async def after(self, seq: int, most: int) -> list[Any]:
         """Return up to `most` rows after `seq`, in order: what the relay publishes."""
@@ -255,3 +263,14 @@ class EventStore:
             "select token, holder from claim where token = any($1::bytea[])", list(tokens)
         )
         return {row[0]: row[1] for row in rows}
+
+
+async def first_after(database: Database, table: str, places: Mapping[int, int]) -> int | None:
+    """Return the lowest seq of a log's table that follows its partition's place, with a look into the index for each."""
+    rows = await database.fetch(
+        "select min(first) from unnest($1::smallint[], $2::bigint[]) w (p, place), lateral"
+        f" (select min(seq) as first from {table} where partition = w.p and seq > w.place) f",
+        list(places), list(places.values()),
+    )  # fmt: skip
+    first: int | None = rows[0][0]
+    return first

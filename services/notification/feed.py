@@ -9,6 +9,7 @@ from services.kernel.database import Database
 from services.kernel.key_service import Pair
 from services.kernel.projection import Consumer
 from services.kernel.sealing import redact
+from services.kernel.store import PARTITIONS, first_after
 
 
 class FeedLog:
@@ -50,9 +51,15 @@ class FeedLog:
     async def before(self, seq: int) -> Mapping[int, int]:
         """Return the last seq of each partition up to `seq`."""
         rows = await self._database.fetch(
-            "select partition, max(seq) from feed where seq <= $1 group by partition", seq
-        )
+            "select p, last from generate_series(0, $1) p, lateral"
+            " (select max(seq) as last from feed where partition = p and seq <= $2) h where last is not null",
+            PARTITIONS - 1, seq,
+        )  # fmt: skip
         return {row[0]: row[1] for row in rows}
+
+    async def first_after(self, places: Mapping[int, int]) -> int | None:
+        """Return the lowest seq that follows its partition's place."""
+        return await first_after(self._database, "feed", places)
 
 
 class Disclosed:

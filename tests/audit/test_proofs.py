@@ -199,7 +199,7 @@ async def test_a_bus_that_says_an_old_event_otherwise_stops_the_signing(
     running, _, _ = lived
     bus = running.platform.bus
     assert isinstance(bus, EmbeddedBus)
-    fifth = bus._logs["registry"][4]
+    fifth = bus._windows["registry"].records[4]
     await bus.publish("registry", [altered(fifth)])
     await running.register("程小秋")
     await running.client.settled()

@@ -81,8 +81,8 @@ async def test_no_canary_is_found_in_store_topics_feed_rows_logs_metrics_or_the_
             assert len(content) > 1000
             assert found_in(content) == set(), database
         assert isinstance(running.platform.bus, EmbeddedBus)
-        topics = repr(running.platform.bus._logs).encode() + b"".join(
-            r.value + r.blocks for log in running.platform.bus._logs.values() for r in log
+        topics = repr(running.platform.bus._windows).encode() + b"".join(
+            r.value + r.blocks for window in running.platform.bus._windows.values() for r in window.records
         )
         assert len(topics) > 1000
         assert found_in(topics) == set()

@@ -16,8 +16,9 @@ from services.kernel.bus import Bus, Record, topic_of
 from services.kernel.bus_embedded import Chaos, EmbeddedBus
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.database import Connection, Database
+from services.kernel.log import StoreLog
 from services.kernel.projection import Consumer
-from services.kernel.relay import Relay, StoreLog
+from services.kernel.relay import Relay
 from services.kernel.store import PARTITIONS, Append, EventStore, append_in, partition_of
 from tests.conftest import NewDatabase
 from tests.helpers import new_event

@@ -2,9 +2,9 @@
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from services.kernel.bus import Bus, BusDown, Record, Subscription
+from services.kernel.bus import Bus, BusDown, Checkpoint, Log, Record, Subscription
 
 _REMEMBERED = 500
 
@@ -60,9 +60,15 @@ class FaultyBus:
             mixed.append(left.pop(place))
         return mixed
 
-    async def subscribe(self, group: str, sources: Sequence[str]) -> Subscription:
+    def lend(self, source: str, log: Log) -> None:
+        """Lend to the bus behind."""
+        self._bus.lend(source, log)
+
+    async def subscribe(
+        self, group: str, sources: Sequence[str], known: Mapping[str, Checkpoint] | None = None, /
+    ) -> Subscription:
         """Read the bus behind."""
-        return await self._bus.subscribe(group, sources)
+        return await self._bus.subscribe(group, sources, known)
 
     async def close(self) -> None:
         """Let go of the bus behind."""

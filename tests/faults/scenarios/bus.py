@@ -23,8 +23,9 @@ from services.kernel import relay
 from services.kernel.bus import Bus, Record, topic_of
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.database import Connection, Database
+from services.kernel.log import StoreLog
 from services.kernel.projection import Consumer
-from services.kernel.relay import Relay, StoreLog
+from services.kernel.relay import Relay
 from services.kernel.store import PARTITIONS, Append, EventStore, append_in
 from tests.faults.harness.faulty_bus import FaultyBus
 from tests.faults.harness.row import Found, Row

@@ -17,10 +17,10 @@ from infra.kafka import Kafka
 from infra.postgres import Postgres
 from shouwang.distributed import Distributed
 from tests.faults.harness.attack import attacked
-from tests.faults.harness.people import Working
+from tests.faults.harness.people import Stuck, Working
 from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.row import Row
-from tests.faults.harness.run import Run
+from tests.faults.harness.run import Run, stands_still
 from tests.faults.harness.stage import Stage, stage
 
 _HOST = "127.0.0.1"
@@ -142,9 +142,12 @@ async def run(run: Run) -> list[Row]:
                     proxy.slow(0.2)
                     await people.more(2, run.patience)
             proxy.mend()
-            async with asyncio.timeout(run.patience):
-                while proxy.passed == before:
-                    await asyncio.sleep(0.02)
+
+            async def passed() -> bool:
+                return proxy.passed > before
+
+            if not await stands_still(passed, wanted=True, patience=run.patience):
+                raise Stuck(f"nothing passes {way} after {how}")
             return 1
 
         return [await attacked(run, made, "cuts", strike)]
