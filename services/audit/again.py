@@ -36,21 +36,28 @@ class Comparing:
         self._bus.lend(source, log)
 
     async def subscribe(
-        self, group: str, sources: Sequence[str], _known: Mapping[str, Checkpoint] | None = None, /
+        self, group: str, sources: Sequence[str], known: Mapping[str, Checkpoint] | None = None, /
     ) -> Subscription:
-        """Join a consumer group; what it hears is compared, also what is known."""
-        return _Compared(await self._bus.subscribe(group, sources), self._database)
+        """Join a consumer group; what it hears is compared, from the oldest record on."""
+        return _Compared(await self._bus.subscribe(group, sources), self._database, known or {})
 
 
 class _Compared:
-    def __init__(self, heard: Subscription, database: Database) -> None:
+    def __init__(self, heard: Subscription, database: Database, known: Mapping[str, Checkpoint]) -> None:
         self._heard = heard
         self._database = database
+        self._places = {(source, p): seq for source, c in known.items() for p, seq in c.places.items()}
         self.rewind = heard.rewind
         self.close = heard.close
 
     async def batch(self) -> list[Record]:
         records = await self._heard.batch()
-        if records:
-            await compare(self._database, records)
+        again = []
+        for r in records:
+            if r.seq <= self._places.get((r.source, r.partition), 0):
+                again.append(r)
+            else:
+                self._places[r.source, r.partition] = r.seq
+        if again:
+            await compare(self._database, again)
         return records

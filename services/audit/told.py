@@ -13,7 +13,6 @@ from services.audit.telling import exact, telling_of
 from services.kernel.bus import FEED, Record
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet
-from services.kernel.sealing import unpack
 
 _HIDDEN = "reporter"
 
@@ -35,14 +34,16 @@ class Told:
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
         """Keep feed rows: who, what, by which clause, when, which classes of it; their exact bytes grow the feed's log."""
-        await rows.execute(
+        kept = await rows.fetch(
             "insert into told (seq, agency, child, event, role, clause, classes, withheld, disclosed_at, telling)"
-            " select s, a, c, e, r, l, k::text[], w::text[], d::timestamptz, t from unnest($1::bigint[], $2::uuid[],"
-            " $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[])"
-            " n (s, a, c, e, r, l, k, w, d, t) on conflict do nothing",
+            " select s, a::uuid, c::uuid, e::uuid, r, l, k::text[], w::text[], d::timestamptz, t from"
+            " unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
+            " $9::text[], $10::bytea[])"
+            " n (s, a, c, e, r, l, k, w, d, t) on conflict do nothing returning seq",
             *zip(*(_row(record) for record in records), strict=True),
         )
-        await compare(rows, records)
+        if len(kept) < len(records):
+            await compare(rows, records)
         for incarnation in {record.store for record in records}:
             await grow(rows, FEED, incarnation)
 
@@ -96,13 +97,13 @@ class Told:
 
 def _row(record: Record) -> tuple[Any, ...]:
     told, envelope = record.headers, decode(record.value)
-    bodies = unpack(record.blocks)
+    telling = telling_of(record)
     names = [b.data_class for b in envelope.blocks]
-    shown = {name for name, body in zip(names, bodies, strict=True) if body is not None} - {_HIDDEN}
+    shown = {names[place] for place in telling.shown} - {_HIDDEN}
     return (
-        record.seq, UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
+        record.seq, told["agency"], envelope.subject, envelope.id, told["role"], told["clause"],
         _array(shown), _array(set(names) - shown - {_HIDDEN}), told["disclosed_at"],
-        exact(telling_of(record)),
+        exact(telling),
     )  # fmt: skip
 
 
