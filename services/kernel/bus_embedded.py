@@ -13,7 +13,7 @@ from services.kernel.log import Reading, known_until, owner_of
 from services.kernel.waiting import within
 
 _MOST = 500
-_KEPT = 5_000
+_KEPT = 10_000
 _IDLE_SECONDS = 1.0
 
 

@@ -128,15 +128,15 @@ BUGS = {
         [
             Edit(
                 _RELAY,
-                "            for source, records in by_source.items():\n"
-                '                await self._bus.publish(source, records)\n            place = rows[-1]["seq"]',
-                '            place = rows[-1]["seq"]',
+                "            for source in dict.fromkeys(r.source for r in records):\n"
+                "                await self._bus.publish(source, [r for r in records if r.source == source])\n",
+                "",
             ),
             Edit(
                 _RELAY,
-                "            metrics.relayed.labels(self.source).inc(len(rows))",
-                "            for source, records in by_source.items():\n"
-                "                await self._bus.publish(source, records)",
+                "            metrics.relayed.labels(self.source).inc(len(records))",
+                "            for source in dict.fromkeys(r.source for r in records):\n"
+                "                await self._bus.publish(source, [r for r in records if r.source == source])",
             ),
         ],
     ),
@@ -150,7 +150,7 @@ BUGS = {
     ),
     "prev-forgotten": Bug(
         "bus", "after a restart, a relay no longer knows which record came before",
-        [Edit(_RELAY, "last = dict(await self._log.before(place))", "last: dict[int, int] = {}")],
+        [Edit("services/kernel/log.py", "self._last = dict(await self._log.before(place))", "self._last = {}")],
     ),
     "failure-told-as-done": Bug(
         "disk", "a command whose append failed is answered as if it had been appended",
@@ -168,8 +168,8 @@ BUGS = {
         [
             Edit(
                 _RELAY,
-                "        place, identity = await self._place()\n        incarnation, _ = await self._log.position()",
-                "        place, identity = await self._place()\n        incarnation, place = await self._log.position()",
+                "        place, identity = await self._place()\n",
+                "        place, identity = await self._place()\n        _, place = await self._log.position()\n",
             )
         ],
     ),
