@@ -47,6 +47,7 @@ class _Compared:
         self._heard = heard
         self._database = database
         self._places = {(source, p): seq for source, c in known.items() for p, seq in c.places.items()}
+        self.mark = heard.mark
         self.rewind = heard.rewind
         self.close = heard.close
 

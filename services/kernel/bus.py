@@ -1,7 +1,7 @@
 """The bus as everybody sees it: records by topic and partition, at least once, in any order that a fault may give."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -76,6 +76,10 @@ class Subscription(Protocol):
 
     async def batch(self) -> list[Record]:
         """Wait for records; an empty list says that nothing came for a while."""
+        ...
+
+    async def mark(self, known: Callable[[], Mapping[str, Checkpoint]]) -> None:
+        """Hear what is known by now of all that `batch` returned: the next subscription may begin behind it."""
         ...
 
     async def rewind(self) -> None:

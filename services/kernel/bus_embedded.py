@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -189,6 +189,9 @@ class EmbeddedSubscription:
         late = [r for r in mixed if dice.random() < chaos.lag]
         self._held.extend(late)
         return [r for r in mixed if r not in late]
+
+    async def mark(self, known: Callable[[], Mapping[str, Checkpoint]]) -> None:
+        """What is known is said at the start."""
 
     async def rewind(self) -> None:
         """Start again from the oldest."""

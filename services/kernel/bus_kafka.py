@@ -1,11 +1,19 @@
 """The bus on Apache Kafka: idempotent producer, whole batches a partition, consumers that trust no offset."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    OffsetAndMetadata,
+    TopicPartition,
+)
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
@@ -16,6 +24,7 @@ from services.kernel.waiting import end_if_cancelled
 
 _DELIVERY_SECONDS = 30
 _IDLE_MS = 1000
+_MARK_SECONDS = 5.0
 
 
 def _headers(record: Record) -> list[tuple[str, bytes]]:
@@ -124,34 +133,91 @@ class KafkaBus:
         """A broker keeps all that it was given."""
 
     async def subscribe(
-        self, group: str, sources: Sequence[str], _known: Mapping[str, Checkpoint] | None = None, /
+        self, group: str, sources: Sequence[str], known: Mapping[str, Checkpoint] | None = None, /
     ) -> "KafkaSubscription":
         """Join the group; range assignment gives one member the same partitions of all topics."""
         consumer = AIOKafkaConsumer(
-            *(topic_of(s) for s in sources), bootstrap_servers=self._bootstrap, group_id=group,
+            bootstrap_servers=self._bootstrap, group_id=group,
             group_instance_id=f"{group}-{self._instance}", enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=100,
             partition_assignment_strategy=(RangePartitionAssignor,), session_timeout_ms=10_000,
             max_partition_fetch_bytes=4 << 20, metadata_max_age_ms=10_000,
         )  # fmt: skip
+        subscription = KafkaSubscription(consumer, {topic_of(s): s for s in sources})
+        begin = _Begin(consumer, self._bootstrap, group, subscription.sources, known or {})
+        consumer.subscribe([topic_of(s) for s in sources], listener=begin)
         try:
             await _start(consumer)
         except (KafkaError, OSError) as error:
             raise BusDown from error
-        return KafkaSubscription(consumer, {topic_of(s): s for s in sources})
+        return subscription
 
     async def close(self) -> None:
         """Flush and disconnect."""
         await self._drop(self._producer)
 
 
+class _Begin(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Puts a member where it may begin to read, each time that it is given partitions."""
+
+    def __init__(
+        self, consumer: Any, bootstrap: str, group: str, sources: Mapping[str, str], known: Mapping[str, Checkpoint]
+    ) -> None:  # fmt: skip
+        self._consumer = consumer
+        self._bootstrap = bootstrap
+        self._group = group
+        self._sources = sources
+        self._known = known
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Nothing: what was read and not applied comes again."""
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Seek: to a hint that holds for what is known, else to the oldest."""
+        hints = await self._hints()
+        held = {tp for tp in assigned if tp in hints and self._holds(tp, hints[tp].metadata)}
+        for tp in held:
+            self._consumer.seek(tp, hints[tp].offset)
+        if rest := set(assigned) - held:
+            await self._consumer.seek_to_beginning(*rest)
+
+    async def _hints(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """Ask the broker: one that was wiped has none."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            await admin.start()
+            found: Mapping[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+                self._group
+            )
+        except (KafkaError, OSError):
+            return {}
+        else:
+            return found
+        finally:
+            await admin.close()
+
+    def _holds(self, tp: TopicPartition, told: str) -> bool:
+        checkpoint = self._known.get(self._sources[tp.topic])
+        store, _, seq = told.partition(" ")
+        return (
+            checkpoint is not None and str(checkpoint.store) == store
+            and checkpoint.places.get(tp.partition, 0) >= int(seq)
+        )  # fmt: skip
+
+
 class KafkaSubscription:
-    """A group member that reads from the oldest record: the checkpoint beside the rows says what is news."""
+    """A group member. The checkpoint beside the rows says what is news; committed offsets are hints where to begin.
+
+    Beside an offset stands up to which seq of which store all was known when it was committed: whoever knows that much
+    may begin there. Rows that were restored from an older backup know less, and are read for from the oldest.
+    """
 
     def __init__(self, consumer: Any, sources: dict[str, str]) -> None:
-        """Wrap a started consumer."""
+        """Wrap a consumer that is about to start."""
         self._consumer = consumer
-        self._sources = sources
+        self.sources = sources
+        self._read: dict[TopicPartition, int] = {}
+        self._marked = time.monotonic()
 
     async def batch(self) -> list[Record]:
         """Return what came within a second."""
@@ -159,7 +225,22 @@ class KafkaSubscription:
             found = await self._consumer.getmany(timeout_ms=_IDLE_MS, max_records=5000)
         except (KafkaError, OSError) as error:
             raise BusDown from error
-        return [_record(self._sources[tp.topic], m) for tp, messages in found.items() for m in messages]
+        self._read.update({tp: messages[-1].offset + 1 for tp, messages in found.items()})
+        return [_record(self.sources[tp.topic], m) for tp, messages in found.items() for m in messages]
+
+    async def mark(self, known: Callable[[], Mapping[str, Checkpoint]]) -> None:
+        """Commit how far it read, now and then; a hint that is lost costs time alone."""
+        if time.monotonic() - self._marked < _MARK_SECONDS or not self._read:
+            return
+        self._marked = time.monotonic()
+        hints, places = {}, known()
+        for tp, offset in self._read.items():
+            if (checkpoint := places.get(self.sources[tp.topic])) and tp in self._consumer.assignment():
+                told = f"{checkpoint.store} {checkpoint.places.get(tp.partition, 0)}"
+                hints[tp] = OffsetAndMetadata(offset, told)
+        self._read.clear()
+        with contextlib.suppress(KafkaError, OSError):
+            await self._consumer.commit(hints)
 
     async def rewind(self) -> None:
         """Read all of its partitions again from the oldest."""

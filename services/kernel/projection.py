@@ -141,7 +141,10 @@ class Consumer:
             if self._parked:
                 await self._release()
             # On the way through what is known a gap is not lasting: what fills it may come behind.
-            stuck = stuck + (not known) if any(self._early.values()) and not news else 0
+            early = any(self._early.values())
+            if not early:
+                await subscription.mark(self._known)
+            stuck = stuck + (not known) if early and not news else 0
             if stuck >= _PATIENCE:
                 stuck = 0
                 await subscription.rewind()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -153,3 +154,35 @@ async def everything(bus: EmbeddedBus, store: EventStore, known: Checkpoint | No
     while records := await subscription._ready():
         found += records
     return found
+
+
+async def test_while_a_record_waits_in_memory_for_the_one_before_it_nothing_is_marked(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who began behind such a record after a crash would have it no more."""
+    monkeypatch.setattr(bus_embedded, "_IDLE_SECONDS", 0.01)
+    marked: list[bool] = []
+    store, view, bus = uuid4(), await rows_in(new_database), EmbeddedBus()
+    consumer = Consumer("view", ["exam"], view.database, bus, view.fold)
+
+    async def mark(_: EmbeddedSubscription, __: object) -> None:
+        marked.append(any(consumer._early.values()))
+
+    monkeypatch.setattr(EmbeddedSubscription, "mark", mark)
+    reading = asyncio.create_task(consumer.run())
+    async with asyncio.timeout(30):
+        for n in (1, 3, 2):
+            await bus.publish("exam", [Record("exam", 0, n, n - 1, store, "child", b"{}")])
+            while n > max((consumer.places.get(("exam", 0), 0), *(r.seq for r in _held(consumer)))):
+                await asyncio.sleep(0.01)
+        while consumer.places["exam", 0] != 3:
+            await asyncio.sleep(0.01)
+        done = len(marked)
+        while len(marked) == done:
+            await asyncio.sleep(0.01)
+    await cancel(reading)
+    assert not any(marked)
+
+
+def _held(consumer: Consumer) -> list[Record]:
+    return [r for early in consumer._early.values() for r in early.values()]

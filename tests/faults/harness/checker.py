@@ -268,12 +268,18 @@ async def of_counts(made: Stage, reporting: Events, patience: float) -> Found:
     for r in reporting:
         windows.take("reporting", r["partition"], r["seq"], r["envelope"])
     wanted = [(c.township, c.hour, c.filed, c.accepted) for c in windows.counts()]
-    seen: list[tuple[Any, ...]] = []
+    seen: object = None
 
-    async def where() -> list[tuple[Any, ...]]:
+    async def where() -> object:
         nonlocal seen
-        told = (await made.people["police-county"].ask("live/counts"))["counts"]
-        seen = [(c["township"], datetime.fromisoformat(c["hour"]), c["filed"], c["accepted"]) for c in told]
+        try:
+            told = (await made.people["police-county"].ask("live/counts"))["counts"]
+        except (Told, httpx2.HTTPError) as error:
+            seen = str(error)
+        else:
+            seen = [
+                (c["township"], datetime.fromisoformat(c["hour"]), c["filed"], c["accepted"]) for c in told
+            ]
         return seen
 
     if await stands_still(where, wanted, patience):
@@ -287,7 +293,11 @@ async def of_pages(made: Stage, acknowledged: Mapping[str, dict[str, Any]]) -> F
     for answer in list(acknowledged.values())[-30:]:
         event = answer["events"][0]
         if event["type"] == "registry.child-registered.v1":
-            page = await made.people["township-a-clerk"].ask(f"agency/children/{event['subject']}")
+            try:
+                page = await made.people["township-a-clerk"].ask(f"agency/children/{event['subject']}")
+            except (Told, httpx2.HTTPError) as error:
+                found.skipped.append(f"page of {event['subject']}: {error}")
+                continue
             times = sum(step["event"] == event["id"] for step in page["chronology"])
             if times != 1:
                 (found.doubled if times else found.skipped).append(

@@ -169,7 +169,8 @@ BUGS = {
             Edit(
                 _RELAY,
                 "        place, identity = await self._place()\n",
-                "        place, identity = await self._place()\n        _, place = await self._log.position()\n",
+                "        place, identity = await self._place()\n"
+                "        if place:\n            _, place = await self._log.position()\n",
             )
         ],
     ),

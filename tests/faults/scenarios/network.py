@@ -7,14 +7,17 @@ a listener of its own, which is told to be where its proxy is.
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+import httpx2
+
 from infra.databases import SERVICES
 from infra.kafka import Kafka
 from infra.postgres import Postgres
+from shouwang.client import Told
 from shouwang.distributed import Distributed
 from tests.faults.harness.attack import attacked
 from tests.faults.harness.people import Stuck, Working
@@ -144,6 +147,10 @@ async def run(run: Run) -> list[Row]:
             proxy.mend()
 
             async def passed() -> bool:
+                with suppress(
+                    Told, httpx2.HTTPError
+                ):  # some have little to say to their database unless they are asked
+                    await made.client.request("GET", f"/{way.split()[0]}/health/ready")
                 return proxy.passed > before
 
             if not await stands_still(passed, wanted=True, patience=run.patience):
