@@ -270,7 +270,8 @@ async def _nemesis(run: Run, rows: Database, history: History) -> int:
         async def where(aim: float = aim) -> bool:
             return (await _reached(rows))[0] >= aim
 
-        await stands_still(where, wanted=True, patience=run.patience)
+        if not await stands_still(where, wanted=True, patience=run.patience):
+            break  # the checker says where they stand
         if crash % 2:
             await rows.fetch(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
