@@ -142,34 +142,49 @@ class EmbeddedSubscription:
         return [r for source, place in self._places.items() for r in await self._next(source, place)]
 
     async def _next(self, source: str, place: _Place) -> list[Record]:
-        window = self._bus._windows.setdefault(source, _Window())  # noqa: SLF001
+        await self._turn_back(source, place)
+        found = await self._from_log(source, place) or self._from_window(source, place)
+        place.seen = max((place.seen, *(r.seq for r in found)))
+        return found
+
+    async def _turn_back(self, source: str, place: _Place) -> None:
+        """Go back into the log at the start, where the window has gone on without us, and when it was asked for."""
         log = self._bus._logs.get(owner_of(source))  # noqa: SLF001
         if log is not None and not place.begun:
             place.begun = True
-            place.again = await known_until(source, log, place.known) if place.known else 0
-            place.seen = place.again
-        elif place.at < window.gone and place.reading is None:
+            place.seen = await known_until(source, log, place.known) if place.known else 0
             place.again = place.seen
-        if place.again is not None:
-            place.at = 0 if log is None else window.end
-            place.reading = Reading(owner_of(source), log) if log is not None else None
-            if place.reading:
-                await place.reading.begin(place.again)
-            place.again = None
+        elif place.at < self._window(source).gone and place.reading is None:
+            place.again = place.seen
+        if place.again is None:
+            return
+        if log is None:
+            place.at = 0
+        else:
+            place.reading = Reading(owner_of(source), log)
+            await place.reading.begin(place.again)
+        place.again = None
+
+    async def _from_log(self, source: str, place: _Place) -> list[Record]:
         found: list[Record] = []
         while place.reading and not found:
-            end = window.end
-            before = place.reading.place
+            end, before = self._window(source).end, place.reading.place
             found = [r for r in await place.reading.next(_MOST) if r.source == source]
-            if (
-                place.reading.place == before
-            ):  # the end of the log; what is published from here on is in the window
+            if place.reading.place == before:
+                # The end of the log: what was published since we asked is in the window.
                 place.at, place.reading = end, None
-        if not found and place.at >= window.gone:
-            found = window.records[place.at - window.gone :][:_MOST]
-            place.at += len(found)
-        place.seen = max((place.seen, *(r.seq for r in found)))
         return found
+
+    def _from_window(self, source: str, place: _Place) -> list[Record]:
+        window = self._window(source)
+        if place.at < window.gone:  # it went on while we read
+            return []
+        found = window.records[place.at - window.gone :][:_MOST]
+        place.at += len(found)
+        return found
+
+    def _window(self, source: str) -> _Window:
+        return self._bus._windows.setdefault(source, _Window())  # noqa: SLF001
 
     def _faulty(self, records: list[Record]) -> list[Record]:
         chaos, dice = self._bus.chaos, self._random
