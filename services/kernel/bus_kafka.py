@@ -144,7 +144,7 @@ class KafkaBus:
             max_partition_fetch_bytes=4 << 20, metadata_max_age_ms=10_000,
         )  # fmt: skip
         subscription = KafkaSubscription(consumer, {topic_of(s): s for s in sources})
-        begin = _Begin(consumer, self._bootstrap, group, subscription.sources, known or {})
+        begin = _Begin(consumer, self._bootstrap, group, subscription, known or {})
         consumer.subscribe([topic_of(s) for s in sources], listener=begin)
         try:
             await _start(consumer)
@@ -161,19 +161,22 @@ class _Begin(ConsumerRebalanceListener):  # type: ignore[misc]
     """Puts a member where it may begin to read, each time that it is given partitions."""
 
     def __init__(
-        self, consumer: Any, bootstrap: str, group: str, sources: Mapping[str, str], known: Mapping[str, Checkpoint]
+        self, consumer: Any, bootstrap: str, group: str, subscription: "KafkaSubscription",
+        known: Mapping[str, Checkpoint],
     ) -> None:  # fmt: skip
         self._consumer = consumer
         self._bootstrap = bootstrap
         self._group = group
-        self._sources = sources
+        self._subscription = subscription
         self._known = known
 
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Nothing: what was read and not applied comes again."""
+    async def on_partitions_revoked(self, _revoked: Sequence[TopicPartition]) -> None:
+        """Mark nothing of what was read: it may have been a broker's that is gone, whose offsets mean nothing now."""
+        self._subscription.forget()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Seek: to a hint that holds for what is known, else to the oldest."""
+        self._subscription.forget()
         hints = await self._hints()
         held = {tp for tp in assigned if tp in hints and self._holds(tp, hints[tp].metadata)}
         for tp in held:
@@ -197,7 +200,7 @@ class _Begin(ConsumerRebalanceListener):  # type: ignore[misc]
             await admin.close()
 
     def _holds(self, tp: TopicPartition, told: str) -> bool:
-        checkpoint = self._known.get(self._sources[tp.topic])
+        checkpoint = self._known.get(self._subscription.sources[tp.topic])
         store, _, seq = told.partition(" ")
         return (
             checkpoint is not None and str(checkpoint.store) == store
@@ -227,6 +230,10 @@ class KafkaSubscription:
             raise BusDown from error
         self._read.update({tp: messages[-1].offset + 1 for tp, messages in found.items()})
         return [_record(self.sources[tp.topic], m) for tp, messages in found.items() for m in messages]
+
+    def forget(self) -> None:
+        """Forget what was read and not marked."""
+        self._read.clear()
 
     async def mark(self, known: Callable[[], Mapping[str, Checkpoint]]) -> None:
         """Commit how far it read, now and then; a hint that is lost costs time alone."""

@@ -25,10 +25,10 @@ class Relay:
         self._database = database
         self._log = source_log
         self._bus = bus
-        bus.lend(source, source_log)
 
     async def run(self) -> None:
         """Publish until cancelled; after a failure start again from the place that is stored."""
+        self._bus.lend(self.source, self._log)
         while True:
             try:
                 async with self._database.alone(f"relay {self.source}") as fence:

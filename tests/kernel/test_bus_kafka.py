@@ -145,3 +145,22 @@ async def test_a_hint_counts_only_for_the_store_it_was_made_of_and_for_who_knows
         await subscription.close()
         assert seqs == wanted
     await bus.close()
+
+
+async def test_who_is_given_other_partitions_marks_nothing_of_what_it_read_before(kafka: Kafka) -> None:
+    """As after a broker was wiped: the old offsets say nothing of the new topic."""
+    source, group, store = f"exam-{uuid4()}", f"view-{uuid4()}", uuid4()
+    await create_topics(kafka.bootstrap, {topic_of(source): PARTITIONS})
+    bus = KafkaBus(kafka.bootstrap)
+    await bus.publish(source, [Record(source, 3, n, n - 1, store, "child", b"{}") for n in range(1, 6)])
+    first = await bus.subscribe(group, [source])
+    while not await first.batch():
+        pass
+    assert first._read
+    second = await KafkaBus(kafka.bootstrap, "2").subscribe(group, [source])
+    async with asyncio.timeout(60):
+        while len(first._consumer.assignment()) == PARTITIONS:
+            await asyncio.sleep(0.02)
+    assert not first._read
+    for each in (first, second, bus):
+        await each.close()
