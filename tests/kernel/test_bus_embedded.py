@@ -1,9 +1,10 @@
 """The embedded bus keeps the latest records alone: who is behind reads in the log that was lent, and nothing is missed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -186,3 +187,46 @@ async def test_while_a_record_waits_in_memory_for_the_one_before_it_nothing_is_m
 
 def _held(consumer: Consumer) -> list[Record]:
     return [r for early in consumer._early.values() for r in early.values()]
+
+
+class Growing:
+    """A log in memory that grows, and is published, in the moment in which its end is read."""
+
+    def __init__(self, bus: EmbeddedBus, more: int) -> None:
+        self.grew = asyncio.Event()
+        self._bus = bus
+        self._more = more
+        self._store = uuid4()
+        self._head = 5
+
+    async def position(self) -> tuple[UUID, int]:
+        return self._store, self._head
+
+    async def after(self, seq: int, most: int) -> list[dict[str, Any]]:
+        rows = [
+            {"seq": n, "partition": 0, "orderkey": "child", "envelope": b"{}", "blocks": b""}
+            for n in range(seq + 1, min(self._head, seq + most) + 1)
+        ]
+        if not rows and self._more:
+            first, self._head, self._more = self._head + 1, self._head + self._more, 0
+            for n in range(first, self._head + 1):
+                await self._bus.publish("exam", [Record("exam", 0, n, n - 1, self._store, "child", b"{}")])
+        return rows
+
+    async def before(self, seq: int) -> dict[int, int]:
+        return {0: min(seq, self._head)}
+
+    async def first_after(self, places: Mapping[int, int]) -> int | None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("more", [1, 5 * _SMALL], ids=["one", "more than the window holds"])
+async def test_what_is_published_while_the_logs_end_is_read_is_not_missed(more: int) -> None:
+    bus = EmbeddedBus()
+    bus.lend("exam", Growing(bus, more))
+    subscription = await bus.subscribe("view", ["exam"])
+    seqs: list[int] = []
+    async with asyncio.timeout(30):
+        while not seqs or max(seqs) < 5 + more:
+            seqs += [r.seq for r in await subscription._ready()]
+    assert sorted(set(seqs)) == list(range(1, 6 + more))
