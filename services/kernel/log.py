@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.kernel.bus import REFERENCE, Checkpoint, Log, Record
-from services.kernel.store import PARTITIONS, REFERENCE_PARTITION, EventStore
+from services.kernel.store import PARTITIONS, REFERENCE_PARTITION, EventStore, first_after
 
 
 class StoreLog:
@@ -17,11 +17,14 @@ class StoreLog:
         self.grew = store.grew
         self.position = store.position
         self.after = store.after
-        self.first_after = store.first_after
 
     async def before(self, seq: int) -> Mapping[int, int]:
         """Return the last seq of each partition up to `seq`."""
         return await self._store.heads(seq)
+
+    async def first_after(self, places: Mapping[int, int]) -> int | None:
+        """Return the lowest seq that follows its partition's place."""
+        return await first_after(self._store.database, "event", places)
 
 
 class Reading:

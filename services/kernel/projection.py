@@ -134,17 +134,18 @@ class Consumer:
     async def _consume(self, subscription: Subscription) -> None:
         stuck = 0
         while True:
-            records, places = await subscription.batch(), self.places
-            known = bool(records) and all(r.seq <= places.get((r.source, r.partition), 0) for r in records)
+            records = await subscription.batch()
             if news := self._news(records):
                 await self._apply(news)
             if self._parked:
                 await self._release()
-            # On the way through what is known a gap is not lasting: what fills it may come behind.
-            early = any(self._early.values())
-            if not early:
+            if not any(self._early.values()):
                 await subscription.mark(self._known)
-            stuck = stuck + (not known) if early and not news else 0
+                stuck = 0
+            elif news:
+                stuck = 0
+            elif not records or any(r.seq > self.places.get((r.source, r.partition), 0) for r in records):
+                stuck += 1  # on the way through what is known alone a gap is not lasting: what fills it may come behind
             if stuck >= _PATIENCE:
                 stuck = 0
                 await subscription.rewind()

@@ -237,17 +237,8 @@ class EventStore:
         return rows[0][0], rows[0][1]
 
     async def heads(self, until: int = 1 << 62) -> dict[int, int]:
-        """Return the last seq, up to `until`, of each partition that has events: a look into the index for each."""
-        rows = await self.database.fetch(
-            "select p, last from generate_series(0, $1) p, lateral"
-            " (select max(seq) as last from event where partition = p and seq <= $2) h where last is not null",
-            REFERENCE_PARTITION, until,
-        )  # fmt: skip
-        return {row[0]: row[1] for row in rows}
-
-    async def first_after(self, places: Mapping[int, int]) -> int | None:
-        """Return the lowest seq that follows its partition's place."""
-        return await first_after(self.database, "event", places)
+        """Return the last seq, up to `until`, of each partition that has events."""
+        return await heads(self.database, "event", until)
 
     async def after(self, seq: int, most: int) -> list[Any]:
         """Return up to `most` rows after `seq`, in order: what the relay publishes."""
@@ -263,6 +254,16 @@ class EventStore:
             "select token, holder from claim where token = any($1::bytea[])", list(tokens)
         )
         return {row[0]: row[1] for row in rows}
+
+
+async def heads(database: Database, table: str, until: int) -> dict[int, int]:
+    """Return the last seq, up to `until`, of each partition of a log's table, with a look into the index for each."""
+    rows = await database.fetch(
+        "select p, last from generate_series(0, $1) p, lateral"
+        f" (select max(seq) as last from {table} where partition = p and seq <= $2) h where last is not null",
+        REFERENCE_PARTITION, until,
+    )  # fmt: skip
+    return {row[0]: row[1] for row in rows}
 
 
 async def first_after(database: Database, table: str, places: Mapping[int, int]) -> int | None:

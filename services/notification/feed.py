@@ -9,7 +9,7 @@ from services.kernel.database import Database
 from services.kernel.key_service import Pair
 from services.kernel.projection import Consumer
 from services.kernel.sealing import redact
-from services.kernel.store import PARTITIONS, first_after
+from services.kernel.store import first_after, heads
 
 
 class FeedLog:
@@ -50,12 +50,7 @@ class FeedLog:
 
     async def before(self, seq: int) -> Mapping[int, int]:
         """Return the last seq of each partition up to `seq`."""
-        rows = await self._database.fetch(
-            "select p, last from generate_series(0, $1) p, lateral"
-            " (select max(seq) as last from feed where partition = p and seq <= $2) h where last is not null",
-            PARTITIONS - 1, seq,
-        )  # fmt: skip
-        return {row[0]: row[1] for row in rows}
+        return await heads(self._database, "feed", seq)
 
     async def first_after(self, places: Mapping[int, int]) -> int | None:
         """Return the lowest seq that follows its partition's place."""

@@ -302,6 +302,7 @@ async def test_readers_that_are_cancelled_while_they_wait_hold_nobody_up(
             await asyncio.gather(*readers, return_exceptions=True)
             await publishing
             await bus.publish("reporting", [])
+        assert not bus._waiting
 
 
 async def test_what_stood_aside_is_applied_by_one_member_though_both_have_loaded_it(

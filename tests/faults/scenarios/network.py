@@ -147,9 +147,8 @@ async def run(run: Run) -> list[Row]:
             proxy.mend()
 
             async def passed() -> bool:
-                with suppress(
-                    Told, httpx2.HTTPError
-                ):  # some have little to say to their database unless they are asked
+                # Some have little to say to their database unless they are asked.
+                with suppress(Told, httpx2.HTTPError):
                     await made.client.request("GET", f"/{way.split()[0]}/health/ready")
                 return proxy.passed > before
 
