@@ -10,6 +10,7 @@ import pytest_asyncio
 from services.audit.again import Comparing
 from services.audit.checkpoints import Checkpoints, LeafDiffers, LogDiffers, SignedNoteBroken
 from services.audit.note import Signer, read_note
+from services.kernel.bus import Checkpoint
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.database import Database
 from services.kernel.telemetry import metrics
@@ -114,6 +115,34 @@ async def test_other_bytes_for_a_place_that_is_known_are_noticed_though_the_cons
     await bus.publish(source, [altered(told[3])])
     await subscription.batch()
     await refused(signing, LeafDiffers, store=source, seq=4)
+
+
+@pytest.mark.req("OVS-06")
+@pytest.mark.parametrize("source", ["registry", "feed"])
+async def test_other_bytes_for_what_was_kept_before_the_start_are_noticed(
+    signing: Signing, source: str
+) -> None:
+    """As when a service starts on a bus that says an old place otherwise, and the right bytes never again."""
+    rows = await about_children(9)
+    told = events(rows) if source == "registry" else tellings(rows)
+    known = Checkpoint(told[0].store, {r.partition: r.seq for r in told})
+    bus = EmbeddedBus()
+    subscription = await Comparing(bus, signing[0]).subscribe("audit.log", [source], {source: known})
+    await bus.publish(source, [altered(told[3])])
+    await subscription.batch()
+    await refused(signing, LeafDiffers, store=source, seq=4)
+
+
+@pytest.mark.req("OVS-06")
+@pytest.mark.parametrize("source", ["registry", "feed"])
+async def test_a_tree_does_not_grow_over_a_gap(signing: Signing, source: str) -> None:
+    database, checkpoints, _ = signing
+    rows = (await about_children(17))[9:]
+    told = events(rows) if source == "registry" else tellings(rows)
+    await hear(database, told[1:])
+    assert (await checkpoints.sign())[1][source].size == 9
+    await hear(database, told[:1])
+    assert (await checkpoints.sign())[1][source].size == 17
 
 
 @pytest.mark.req("OVS-06")
