@@ -1,9 +1,9 @@
-"""The bus on Apache Kafka: idempotent producer, whole batches a partition, consumers that trust no offset."""
+"""The bus on Apache Kafka: idempotent producer, whole batches a partition, consumers to whom offsets are hints."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +52,16 @@ async def _start(client: Any) -> None:
         raise
 
 
+@asynccontextmanager
+async def _asking(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
 class KafkaBus:
     """A broker behind `bootstrap`. Topics are made by infra beforehand."""
 
@@ -68,14 +78,11 @@ class KafkaBus:
 
     async def identity(self) -> str:
         """Return the cluster's id: a wiped broker has another."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
-            await admin.start()
-            return str((await admin.describe_cluster())["cluster_id"])
+            async with _asking(self._bootstrap) as admin:
+                return str((await admin.describe_cluster())["cluster_id"])
         except (KafkaError, OSError) as error:
             raise BusDown from error
-        finally:
-            await admin.close()
 
     async def publish(self, source: str, records: Sequence[Record]) -> None:
         """Send each partition's records as whole batches and wait for every delivery report."""
@@ -186,18 +193,11 @@ class _Begin(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _hints(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
         """Ask the broker: one that was wiped has none."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
-            await admin.start()
-            found: Mapping[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
-                self._group
-            )
+            async with _asking(self._bootstrap) as admin:
+                return dict(await admin.list_consumer_group_offsets(self._group))
         except (KafkaError, OSError):
             return {}
-        else:
-            return found
-        finally:
-            await admin.close()
 
     def _holds(self, tp: TopicPartition, told: str) -> bool:
         checkpoint = self._known.get(self._subscription.sources[tp.topic])
@@ -246,7 +246,7 @@ class KafkaSubscription:
                 told = f"{checkpoint.store} {checkpoint.places.get(tp.partition, 0)}"
                 hints[tp] = OffsetAndMetadata(offset, told)
         self._read.clear()
-        with contextlib.suppress(KafkaError, OSError):
+        with suppress(KafkaError, OSError):
             await self._consumer.commit(hints)
 
     async def rewind(self) -> None:

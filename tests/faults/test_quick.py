@@ -107,18 +107,11 @@ async def test_a_kafka_wiped_under_load_is_filled_again_and_nobody_is_told_twice
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_ways_to_the_servers_that_are_cut_half_open_or_slow_cost_time_alone(
-    own_postgres: Postgres, own_kafka: Kafka
+@pytest.mark.parametrize("name", ["network", "restore"])
+async def test_ways_that_are_cut_and_a_dump_restored_in_mid_story_cost_nothing_acknowledged(
+    own_postgres: Postgres, own_kafka: Kafka, name: str
 ) -> None:
-    ends_well(await SCENARIOS["network"].run(run_of("network", own_postgres, own_kafka)))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-async def test_a_dump_restored_in_mid_story_goes_on_as_if_nothing_had_been(
-    own_postgres: Postgres, own_kafka: Kafka
-) -> None:
-    ends_well(await SCENARIOS["restore"].run(run_of("restore", own_postgres, own_kafka)))
+    ends_well(await SCENARIOS[name].run(run_of(name, own_postgres, own_kafka)))
 
 
 @pytest.mark.parametrize("name", BUGS)
