@@ -177,9 +177,11 @@ async def run(run: Run) -> list[Row]:
             for lane in range(LANES)
         ]
         try:
-            for _ in range(kills):
+            for kill in range(kills):
                 aim = len(told.acknowledged) + max(1, int(wanted / kills * run.dice.uniform(0.4, 1.0)))
                 await until(told, aim, writing, run.patience)
+                if kill % 2:
+                    await _hold_answers(run)
                 await _kill(run, told, row)
             await until(told, wanted, writing, run.patience)
             stop.set()
@@ -195,6 +197,22 @@ async def run(run: Run) -> list[Row]:
     row.reached = {"kills": row.faults, "acknowledged": row.acknowledged}
     row.found = await check(run.postgres, told, follower.seen)
     return [row]
+
+
+async def _hold_answers(run: Run) -> None:
+    """Let commits become durable and not be answered: they wait for a standby that there is not."""
+    connection = await asyncpg.connect(run.postgres.url("postgres"))
+    try:
+        await connection.execute("alter system set synchronous_standby_names = 'nobody'")
+        await connection.execute("select pg_reload_conf()")
+        waits = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')"
+        if not await stands_still(lambda: connection.fetchval(waits), wanted=True, patience=run.patience):
+            message = "no commit waits for its answer"
+            raise Stuck(message)
+        # For the next start: those that wait now go on waiting.
+        await connection.execute("alter system reset synchronous_standby_names")
+    finally:
+        await connection.close()
 
 
 async def _kill(run: Run, told: Told, row: Row) -> None:
