@@ -78,16 +78,20 @@ async def fresh(postgres: Postgres, name: str) -> None:
 
 
 async def stands_still(reached: Callable[[], Awaitable[object]], wanted: object, patience: float) -> bool:
-    """Wait until `reached` is `wanted`; False when it has not moved for `patience` seconds."""
-    before: object = None
+    """Wait until `reached` is `wanted`; False when nothing new came for `patience` seconds.
+
+    Where it goes to and fro it does not move: only what was never seen counts.
+    """
+    seen: set[object] = set()
+    now: object = None
     moved = time.monotonic()
-    while before != wanted:
+    while now != wanted:
         await asyncio.sleep(0.05)
-        now = before
         with suppress(StoreDown):  # asked in the moment of a cut
             now = await reached()
-        if now != before:
-            before, moved = now, time.monotonic()
+        if now not in seen:
+            seen.add(now)
+            moved = time.monotonic()
         elif time.monotonic() - moved > patience:
             return False
     return True
