@@ -1,7 +1,7 @@
 """One child as one agency knows it: the row, the fold over its feed entries, the open tasks that follow."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -162,7 +162,7 @@ def _right_values(ordered: Sequence[Entry]) -> dict[tuple[str, str, str], list[B
         if envelope.type == FactCorrected.type:
             for ref in refs(envelope, entry.blocks):
                 place = envelope.data["corrects"], ref.subject, ref.data_class
-                found.setdefault(place, []).append(replace(ref, role=CORRECTS + envelope.data["field"]))
+                found.setdefault(place, []).append(ref._replace(role=CORRECTS + envelope.data["field"]))
     return found
 
 

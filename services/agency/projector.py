@@ -1,7 +1,8 @@
 """Keeps every agency's rows: feed entries in, one fold a child, rows and checkpoint in one transaction."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -34,37 +35,48 @@ class Projector:
             await self._fold(rows, part)
 
     async def _fold(self, rows: Connection, records: Sequence[Record]) -> None:
-        touched = await _keep(rows, records)
-        entries = await _entries(rows, touched)
-        folded = [
-            (agency, child, *fold(agency, child, entries[agency, child])) for agency, child in sorted(touched)
-        ]
-        tokens = await asyncio.to_thread(self._search_tokens, [row for _, _, row, _ in folded])
+        told = _told(records)
+        stood = await _entries(rows, told)
+        found_by = await _found_by(rows, stood)
         pages = []
-        for (agency, child, row, kept), found in zip(folded, tokens, strict=True):
-            gone = {(e.event, e.role) for e in entries[agency, child]} - {(e.event, e.role) for e in kept}
-            pages.append(_Page(agency, row, found if row.since else set(), gone))
+        for page in sorted(told, key=lambda page: (page[0].int, page[1].int)):
+            before = {(e.event, e.role): e for e in stood.get(page, ())}
+            known = {(e.event, e.role): e for e in told[page]} | before
+            row, kept = fold(*page, list(known.values()))
+            stays = {(e.event, e.role) for e in kept}
+            new = [known[each] for each in known if each in stays and each not in before]
+            pages.append(_Page(page[0], row, new, before.keys() - stays, page in stood))
+        # Tokens follow from what a child is found by: where that is as it was, they are, too.
+        other = [p for p in pages if _finding(p.row.blocks) != found_by.get((p.agency, p.row.child), [])]
+        tokens = await asyncio.to_thread(self._search_tokens, [p.row for p in other])
         await _write(rows, pages)
+        await _write_tokens(
+            rows, {(p.agency, p.row.child): found for p, found in zip(other, tokens, strict=True)}, found_by
+        )
 
     def _search_tokens(self, folded: Sequence[Row]) -> list[set[bytes]]:
-        wanted = [
-            [b for b in row.blocks if b.data_class in {"name", "idnumber"}] if row.roles or row.blocks else []
-            for row in folded
-        ]
-        opened = iter(open_refs([b for blocks in wanted for b in blocks], self._keys, self._cipher))
-        found = []
-        for blocks in wanted:
+        wanted = [tuple(_finding(row.blocks)) for row in folded]
+        distinct = dict.fromkeys(wanted)  # several agencies are told of one child in one batch
+        opened = iter(open_refs([b for blocks in distinct for b in blocks], self._keys, self._cipher))
+        found = {}
+        for blocks in distinct:
             told = [(b, next(opened)) for b in blocks]
             fields = [fields_in(b, f) for b, f in told if not isinstance(f, Erased)]
             names, numbers, births = (
                 [f[name] for f in fields if f.get(name)] for name in ("name", "id_number", "birth_date")
             )
-            found.append(all_tokens(self._tokens, names, numbers, births))
-        return found
+            found[blocks] = all_tokens(self._tokens, names, numbers, births)
+        return [found[blocks] for blocks in wanted]
 
 
-def _up_to_ends(records: Sequence[Record]) -> Iterator[list[Record]]:
+_ENDED = AccessEnded.type.encode()
+
+
+def _up_to_ends(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
     """Cut where more follows on an ended access: what that end takes away must not depend on how records are batched."""
+    if not any(_ENDED in record.value for record in records):
+        yield records
+        return
     part: list[Record] = []
     ended: set[tuple[str, str]] = set()
     for record in records:
@@ -80,46 +92,62 @@ def _up_to_ends(records: Sequence[Record]) -> Iterator[list[Record]]:
         yield part
 
 
-async def _keep(rows: Connection, records: Sequence[Record]) -> set[tuple[UUID, UUID]]:
-    """Add feed records to the entries; returns the pages (agency, child) that they touch."""
-    columns: list[tuple[Any, ...]] = []
+_Key = tuple[UUID, UUID]
+"""A page: whose, and of which child."""
+_uuid = lru_cache(1 << 12)(UUID)
+
+
+def _told(records: Sequence[Record]) -> dict[_Key, list[Entry]]:
+    """Read feed records as entries, by page."""
+    told: dict[_Key, list[Entry]] = {}
     for record in records:
-        told, envelope = record.headers, decode(record.value)
-        columns.append(
-            (
-                UUID(told["agency"]), UUID(envelope.subject), UUID(envelope.id), told["role"], told["clause"],
-                envelope.recordedat, told["source"], int(told["source_seq"]), told["disclosed_at"], record.value,
-                record.blocks,
-            )
+        how, envelope = record.headers, decode(record.value)
+        entry = Entry(
+            _uuid(envelope.id), how["role"], how["clause"], envelope.recordedat, how["source"], int(how["source_seq"]),
+            how["disclosed_at"], record.value, record.blocks,
         )  # fmt: skip
-    await rows.execute(
-        "insert into entry (agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at,"
-        " envelope, blocks) select a, c, e, r, l, w, s, q, d::timestamptz, v, b from unnest($1::uuid[], $2::uuid[],"
-        " $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bytea[],"
-        " $11::bytea[]) n (a, c, e, r, l, w, s, q, d, v, b) on conflict do nothing",
-        *zip(*columns, strict=True),
-    )
-    return {(agency, child) for agency, child, *_ in columns}
+        entry.told = envelope
+        told.setdefault((_uuid(how["agency"]), _uuid(envelope.subject)), []).append(entry)
+    return told
 
 
-async def _entries(rows: Connection, touched: set[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], list[Entry]]:
-    found: dict[tuple[UUID, UUID], list[Entry]] = {pair: [] for pair in touched}
+async def _entries(rows: Connection, pages: Iterable[_Key]) -> dict[_Key, list[Entry]]:
+    """Return the entries that stand; a page without one is absent."""
+    found: dict[_Key, list[Entry]] = {}
     for row in await rows.fetch(
         "select agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at::text, envelope, blocks"
         " from entry join unnest($1::uuid[], $2::uuid[]) t (agency, child) using (agency, child)",
-        [a for a, _ in touched], [c for _, c in touched],
+        *zip(*pages, strict=True),
     ):  # fmt: skip
-        found[row["agency"], row["child"]].append(Entry(*tuple(row)[2:]))
+        found.setdefault((row["agency"], row["child"]), []).append(Entry(*tuple(row)[2:]))
     return found
 
 
+def _finding(blocks: Sequence[BlockRef]) -> list[BlockRef]:
+    """Return the blocks that a child is found by."""
+    return [b for b in blocks if b.data_class in {"name", "idnumber"}]
+
+
+async def _found_by(rows: Connection, pages: Collection[_Key]) -> dict[_Key, list[BlockRef]]:
+    """Return the blocks by which these pages' children are found now."""
+    if not pages:
+        return {}
+    found = await rows.fetch(
+        "select agency, child, blocks from child join unnest($1::uuid[], $2::uuid[]) t (agency, child)"
+        " using (agency, child)",
+        *zip(*pages, strict=True),
+    )
+    return {(row["agency"], row["child"]): _finding(unpack_refs(row["blocks"])) for row in found}
+
+
 class _Page(NamedTuple):
-    """A page to be written: what is found of it by search, and which entries (event, role) leave it."""
+    """A page to be written: which entries come to it, which (event, role) leave it, and whether it stood before."""
 
     agency: UUID
     row: Row
-    tokens: set[bytes]
-    gone: set[tuple[UUID, str]]
+    new: list[Entry]
+    gone: Collection[tuple[UUID, str]]
+    stood: bool
 
 
 _Table = dict[tuple[Any, ...], tuple[Any, ...]]
@@ -127,10 +155,20 @@ _Table = dict[tuple[Any, ...], tuple[Any, ...]]
 
 
 async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
-    """Write many pages with a few statements; of tokens and tasks only what differs."""
+    """Write many pages with a few statements; of tasks only what differs."""
+    await _insert(
+        rows,
+        "insert into entry (agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at,"
+        " envelope, blocks) select a, c, e, r, l, w, s, q, d::timestamptz, v, b from unnest($1::uuid[], $2::uuid[],"
+        " $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bytea[],"
+        " $11::bytea[]) n (a, c, e, r, l, w, s, q, d, v, b) on conflict do nothing",
+        [(p.agency, p.row.child, *entry) for p in pages for entry in p.new],
+    )
     await _delete(rows, "entry", ("event", "role"), {(p.agency, *each) for p in pages for each in p.gone})
     shown = [p for p in pages if p.row.since]
-    await _delete(rows, "child", ("child",), {(p.agency, p.row.child) for p in pages if not p.row.since})
+    await _delete(
+        rows, "child", ("child",), {(p.agency, p.row.child) for p in pages if p.stood and not p.row.since}
+    )
     heads = [
         (p.agency, p.row.child, p.row.file, p.row.region, p.row.on_file, p.row.since, pack_open(p.row), pack_refs(p.row.blocks))
         for p in shown
@@ -143,10 +181,8 @@ async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
         " on_file = excluded.on_file, since = excluded.since, row = excluded.row, blocks = excluded.blocks",
         heads,
     )
-    of = [p.agency for p in pages], [p.row.child for p in pages]
-    await _write_tokens(rows, of, {(p.agency, token, p.row.child) for p in pages for token in p.tokens})
     await _write_tasks(
-        rows, of,
+        rows, [(p.agency, p.row.child) for p in pages if p.stood],
         {
             (p.agency, kind, ref): (p.row.child, *task)
             for p in shown for (kind, ref), task in p.row.tasks.items()
@@ -154,44 +190,42 @@ async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
     )  # fmt: skip
 
 
-_Of = tuple[list[UUID], list[UUID]]
-"""Agencies and children of the pages, side by side."""
-
-
-async def _write_tokens(rows: Connection, of: _Of, tokens: set[tuple[UUID, bytes, UUID]]) -> None:
-    had = {
-        tuple(row)
+async def _write_tokens(
+    rows: Connection, tokens: Mapping[_Key, set[bytes]], found_by: Mapping[_Key, Sequence[BlockRef]]
+) -> None:
+    """Write the tokens of these pages; who was found by nothing before has none yet."""
+    had: dict[_Key, set[bytes]] = {page: set() for page in tokens}
+    if before := [page for page in tokens if found_by.get(page)]:
         for row in await rows.fetch(
-            "select agency, token, child from token join unnest($1::uuid[], $2::uuid[]) t (agency, child)"
+            "select agency, child, token from token join unnest($1::uuid[], $2::uuid[]) t (agency, child)"
             " using (agency, child)",
-            *of,
-        )
-    }
-    await _delete(rows, "token", ("token", "child"), had - tokens)
+            *zip(*before, strict=True),
+        ):
+            had[row["agency"], row["child"]].add(row["token"])
+    gone = [(page[0], token, page[1]) for page, now in tokens.items() for token in had[page] - now]
+    await _delete(rows, "token", ("token", "child"), gone)
     await _insert(
         rows,
         "insert into token (agency, token, child) select * from unnest($1::uuid[], $2::bytea[], $3::uuid[])",
-        sorted(tokens - had),
+        [(page[0], token, page[1]) for page, now in tokens.items() for token in sorted(now - had[page])],
     )
 
 
-async def _write_tasks(rows: Connection, of: _Of, tasks: _Table) -> None:
-    stood: _Table = {
-        tuple(row)[:3]: tuple(row)[3:]
+async def _write_tasks(rows: Connection, stood: Sequence[_Key], tasks: _Table) -> None:
+    had: _Table = {}
+    if stood:
         for row in await rows.fetch(
             "select agency, kind, ref, child, since, due, missed from task"
             " join unnest($1::uuid[], $2::uuid[]) t (agency, child) using (agency, child)",
-            *of,
-        )
-    }
-    await _delete(
-        rows, "task", ("kind", "ref"), {key for key, told in stood.items() if tasks.get(key) != told}
-    )
+            *zip(*stood, strict=True),
+        ):
+            had[tuple(row)[:3]] = tuple(row)[3:]
+    await _delete(rows, "task", ("kind", "ref"), {key for key, told in had.items() if tasks.get(key) != told})
     await _insert(
         rows,
         "insert into task (agency, kind, ref, child, since, due, missed) select * from unnest($1::uuid[], $2::text[],"
         " $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[])",
-        [(*key, *told) for key, told in sorted(tasks.items()) if stood.get(key) != told],
+        [(*key, *told) for key, told in tasks.items() if had.get(key) != told],
     )
 
 
@@ -221,7 +255,7 @@ def pack_open(row: Row) -> bytes:
 
 def pack_refs(blocks: Sequence[BlockRef]) -> bytes:
     """Write closed blocks into one column."""
-    return _pack([(b.event, b.subject, b.role, b.data_class, b.body) for b in blocks])
+    return _pack(blocks)
 
 
 def unpack_refs(packed: bytes) -> list[BlockRef]:

@@ -208,11 +208,11 @@ class Consumer:
     async def _commit(self, news: list[Record], good: list[Record], aside: list[Record], reason: str) -> None:
         moved: dict[tuple[str, int], int] = {(r.source, r.partition): r.seq for r in news}
         async with self._database.transaction() as rows:
+            await self._checkpoint(rows, moved)  # first: who was fenced waits here and writes nothing
             if good:
                 await self._fold(rows, good)
             if aside:
                 await self._park(rows, aside, reason)
-            await self._checkpoint(rows, moved)
         self.places.update(moved)
         self._after_commit()
         for source, seq in {s: q for (s, _), q in moved.items()}.items():

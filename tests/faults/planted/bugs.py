@@ -68,16 +68,9 @@ BUGS = {
         [
             Edit(
                 _CONSUMER,
-                "        async with self._database.transaction() as rows:\n            if good:",
-                "        async with self._database.transaction() as rows:\n"
-                "            await self._checkpoint(rows, moved)\n        self.places.update(moved)\n"
-                "        async with self._database.transaction() as rows:\n            if good:",
-            ),
-            Edit(
-                _CONSUMER,
-                "                await self._park(rows, aside, reason)\n            await self._checkpoint(rows, moved)",
-                "                await self._park(rows, aside, reason)",
-            ),
+                "  # first: who was fenced waits here and writes nothing\n",
+                "\n        self.places.update(moved)\n        async with self._database.transaction() as rows:\n",
+            )
         ],
     ),
     "dedupe-off": Bug(
