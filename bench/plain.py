@@ -3,13 +3,13 @@
 `python -m bench.plain URL PORT`.
 """
 
-import asyncio
 import sys
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from pydantic import BaseModel
 
@@ -40,4 +40,4 @@ async def serve(url: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(serve(sys.argv[1], int(sys.argv[2])))

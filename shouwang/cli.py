@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
+import uvloop
 
 from infra.errors import InfraError
 from infra.folders import default_folder
@@ -476,7 +477,7 @@ def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
     from shouwang.running import NotRunning
 
     try:
-        return asyncio.run(work())  # type: ignore[arg-type]
+        return uvloop.run(work())  # type: ignore[arg-type]
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(0) from None
     except (InfraError, AuditKeyRefused, NewerData, WrongPassphrase) as error:

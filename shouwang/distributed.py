@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+import uvloop
 
 from infra.databases import SERVICES, prepare, urls
 from infra.errors import StartFailed
@@ -171,6 +172,6 @@ async def serve(name: str, founding: Path | None) -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+        uvloop.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
     except AuditKeyRefused as refused:
         sys.exit(str(refused))
