@@ -82,15 +82,15 @@ async def stands_still(reached: Callable[[], Awaitable[object]], wanted: object,
 
     Where it goes to and fro it does not move: only what was never seen counts.
     """
-    seen: set[object] = set()
+    seen: set[str] = set()
     now: object = None
     moved = time.monotonic()
     while now != wanted:
         await asyncio.sleep(0.05)
         with suppress(StoreDown):  # asked in the moment of a cut
             now = await reached()
-        if now not in seen:
-            seen.add(now)
+        if repr(now) not in seen:
+            seen.add(repr(now))
             moved = time.monotonic()
         elif time.monotonic() - moved > patience:
             return False

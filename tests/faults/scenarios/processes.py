@@ -1,8 +1,13 @@
 """kill -9 of each process, at random, while people work: API and relay, router and poller, projection, Faust, audit."""
 
 import asyncio
+import itertools
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from infra.databases import SERVICES
+from infra.processes import send
 from tests.faults.harness.attack import attacked
 from tests.faults.harness.people import Working
 from tests.faults.harness.row import Row
@@ -17,14 +22,34 @@ async def run(run: Run) -> list[Row]:
 
 
 async def killed(run: Run, made: Stage) -> Row:
-    """Kill on this stage, then check."""
+    """Kill on this stage, then check. Before every other strike the bus stands still, so that relays die behind."""
     names: list[str] = []
+    strikes = itertools.count()
 
-    async def strike(_: Working) -> int:
+    async def strike(people: Working) -> int:
         if not names:
             names.extend(run.dice.sample(SERVICES, len(SERVICES)))
         together = [names.pop() for _ in range(min(len(names), run.dice.randint(1, 5)))]
-        await asyncio.gather(*(made.platform.kill(name) for name in together))
+        if next(strikes) % 2:
+            await asyncio.gather(*map(made.platform.kill, together))
+        else:
+            together = list({*together, "registry"})
+            async with _bus_stands_still(made):
+                await people.more(5, run.patience)
+                killing = [asyncio.create_task(made.platform.kill(name)) for name in together]
+                await asyncio.sleep(0)  # each has sent its signal
+            await asyncio.gather(*killing)
         return len(together)
 
     return await attacked(run, made, "kills", strike)
+
+
+@asynccontextmanager
+async def _bus_stands_still(made: Stage) -> AsyncIterator[None]:
+    broker = made.kafka.pid
+    assert broker is not None
+    send(broker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(broker, signal.SIGCONT)
