@@ -21,6 +21,12 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     sha256: str = ""
 
 
+class _Data(msgspec.Struct):
+    """Of `data` only the list. A struct: its shape is worked out once, that of `list[Block]` with each call."""
+
+    sealed: list[Block] = []
+
+
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Who did what about whom, when it happened and when it was recorded.
 
@@ -55,7 +61,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def blocks(self) -> list[Block]:
         """The sealed blocks, in the order of the pack."""
-        return msgspec.convert(self.data.get("sealed", []), list[Block])
+        return msgspec.convert(self.data, _Data).sealed
 
 
 _encoder = msgspec.json.Encoder()

@@ -97,18 +97,21 @@ class Recorder:
         if any(pair not in keys for p in planned for pair in needed(p.split)):
             raise PersonErased
         now = self._world.now()
-        return [self._wrap(p, told, now, keys) for p in planned]
+        recorded = stamp(now)
+        occurred = stamp(told.occurred) if told.occurred else recorded
+        return [self._wrap(p, told, now, recorded, occurred, keys) for p in planned]
 
-    def _wrap(self, p: Planned, told: Circumstances, now: datetime, keys: Keys) -> NewEvent:
+    def _wrap(
+        self, p: Planned, told: Circumstances, now: datetime, recorded: str, occurred: str, keys: Keys
+    ) -> NewEvent:
         data, blocks = seal(p.event, str(p.id), keys, self._cipher, p.split)
         subject = str(data[p.event.subject])
         reference = p.event.type.startswith("reference.")
         orderkey = "reference" if reference else subject
         partition = REFERENCE_PARTITION if reference else partition_of(orderkey)
-        recorded = stamp(now)
         envelope = Envelope(
             specversion=SPEC, id=str(p.id), type=p.event.type, source=f"/{self._source}", subject=subject,
-            time=stamp(told.occurred) if told.occurred else recorded, recordedat=recorded, datacontenttype=CONTENT_TYPE,
+            time=occurred, recordedat=recorded, datacontenttype=CONTENT_TYPE,
             actor=told.actor, onbehalfof=told.on_behalf_of, purpose=told.purpose, region=data.get("region"),
             stream=str(p.stream), streamversion=p.version,
             policy=p.policy, orderkey=orderkey, correlationid=str(told.correlation), causationid=told.causation,
@@ -125,18 +128,18 @@ class Recorder:
     def history(self, stored: Iterable[Stored]) -> list[tuple[UUID, Event]]:
         """Return (id, event) of each, with one look-up of keys. Corrections are put in where they belong (PLT-02)."""
         decoded = [(decode(s.envelope), s.blocks) for s in stored]
-        if not decoded:
-            return []
-        closed = [(i, ref) for i, (envelope, blocks) in enumerate(decoded) for ref in refs(envelope, blocks)]
-        opened: dict[int, dict[str, Any]] = {}
-        for (i, _), fields in zip(
-            closed, open_refs([r for _, r in closed], self._keys, self._cipher), strict=True
-        ):
-            if not isinstance(fields, Erased):
-                opened.setdefault(i, {}).update(fields)
-        put = corrections((e, opened.get(i, {})) for i, (e, _) in enumerate(decoded))
+        closed = [refs(envelope, blocks) for envelope, blocks in decoded]
+        opened = iter(open_refs([ref for each in closed for ref in each], self._keys, self._cipher))
+        told: list[tuple[Envelope, dict[str, Any]]] = []
+        for (envelope, _), blocks in zip(decoded, closed, strict=True):
+            fields: dict[str, Any] = {}
+            for _ in blocks:
+                if not isinstance(block := next(opened), Erased):
+                    fields |= block
+            told.append((envelope, fields))
+        put = corrections(told)
         return [
-            (UUID(e.id), EVENTS[e.type].read({**e.data, **opened.get(i, {}), **put.get(e.id, {})}))
-            for i, (e, _) in enumerate(decoded)
+            (UUID(e.id), EVENTS[e.type].read({**e.data, **fields, **put.get(e.id, {})}))
+            for e, fields in told
             if e.type != FactCorrected.type
         ]

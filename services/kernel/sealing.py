@@ -18,6 +18,7 @@ from services.kernel.world import World
 
 _STEP = 64
 _json = msgspec.json.Encoder()
+_bodies = msgspec.msgpack.Decoder(list[bytes | None])
 
 
 class Cipher(Protocol):
@@ -127,7 +128,7 @@ def pack(bodies: Sequence[bytes | None]) -> bytes:
 
 def unpack(packed: bytes | None) -> list[bytes | None]:
     """Return the blocks in order, None where one was left out."""
-    return msgspec.msgpack.decode(packed, type=list[bytes | None]) if packed else []
+    return _bodies.decode(packed) if packed else []
 
 
 def redact(packed: bytes, shown: Iterable[int]) -> bytes:
