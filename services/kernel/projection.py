@@ -221,12 +221,18 @@ class Consumer:
         self._count(Outcome.PARKED, len(aside))
 
     async def _checkpoint(self, rows: Connection, moved: dict[tuple[str, int], int]) -> None:
-        """Move the checkpoint from where we know it to be; anything else means that somebody else moved it."""
+        """Move the checkpoint from where we know it to be; anything else means that somebody else moved it.
+
+        Where somebody moves it right now, both statements wait, and then see what they did.
+        """
         done = await rows.fetch(
-            "insert into checkpoint as c select $1, s, p, i, q from unnest($2::text[], $3::smallint[], $4::uuid[],"
-            " $5::bigint[], $6::bigint[]) m (s, p, i, q, old) where old = coalesce((select seq from checkpoint"
-            " where consumer = $1 and source = s and partition = p for update), 0)"
-            " on conflict (consumer, source, partition) do update set seq = excluded.seq returning 1",
+            "with m as (select * from unnest($2::text[], $3::smallint[], $4::uuid[], $5::bigint[], $6::bigint[])"
+            " m (source, partition, incarnation, seq, old)),"
+            " on_its_way as (update checkpoint c set incarnation = m.incarnation, seq = m.seq from m where c.consumer = $1"
+            " and c.source = m.source and c.partition = m.partition and c.seq = m.old returning 1),"
+            " begun as (insert into checkpoint (consumer, source, partition, incarnation, seq)"
+            " select $1, source, partition, incarnation, seq from m where old = 0 on conflict do nothing returning 1)"
+            " table on_its_way union all table begun",
             self.name, [s for s, _ in moved], [p for _, p in moved], [self._stores[s] for s, _ in moved],
             list(moved.values()), [self.places.get(at, 0) for at in moved],
         )  # fmt: skip

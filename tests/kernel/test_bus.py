@@ -139,6 +139,30 @@ async def test_a_consumer_that_starts_again_goes_on_where_its_rows_are(new_datab
     await cancel(relay)
 
 
+@pytest.mark.req("PLT-08")
+async def test_of_two_that_move_one_checkpoint_one_alone_gets_as_far_as_its_rows(
+    new_database: NewDatabase,
+) -> None:
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    folded: list[int] = []
+
+    async def fold(rows: Connection, records: Sequence[Record]) -> None:
+        folded.extend(record.seq for record in records)
+        await view.fold(rows, records)
+
+    bus = EmbeddedBus()
+    relay = Relay("registry", store.database, StoreLog(store), bus)
+    # Each hears all, as a member does that doesn't know yet that its partitions are another's.
+    members = [Consumer("view", ["registry"], view.database, bus, fold) for _ in range(2)]
+    tasks = [asyncio.create_task(relay.run()), *(asyncio.create_task(member.run()) for member in members)]
+    for _ in range(3):
+        count = await fill(store, 20, 5)
+        for member in members:
+            await reach(member, store)
+    assert sorted(folded) == list(range(1, 3 * count + 1))
+    await cancel(*tasks)
+
+
 async def test_a_wiped_bus_is_refilled_and_changes_nothing(new_database: NewDatabase) -> None:
     bus = EmbeddedBus()
     store, view = EventStore(await new_database()), await rows_in(new_database)

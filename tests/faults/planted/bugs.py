@@ -137,8 +137,6 @@ BUGS = {
         "bus", "two members of a group move one checkpoint, and neither notices",
         [
             Edit(_CONSUMER, "            raise Fenced\n", "            pass\n"),
-            Edit(_CONSUMER, 'm (s, p, i, q, old) where old = coalesce((select seq from checkpoint"',
-                 'm (s, p, i, q, old) where old is not null or old = coalesce((select seq from checkpoint"'),
         ],
     ),
     "prev-forgotten": Bug(

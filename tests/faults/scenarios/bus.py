@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +20,8 @@ import asyncpg
 from infra.kafka import create_topics
 from schemas.envelope import Envelope, after_of, decode, encode
 from services.kernel import relay
-from services.kernel.bus import Bus, Record, topic_of
-from services.kernel.bus_kafka import KafkaBus
+from services.kernel.bus import Bus, Checkpoint, Record, topic_of
+from services.kernel.bus_kafka import KafkaBus, KafkaSubscription
 from services.kernel.database import Connection, Database
 from services.kernel.log import StoreLog
 from services.kernel.projection import Consumer
@@ -227,8 +227,20 @@ async def _relays(run: Run, stores: Sequence[Database], bus: Bus) -> AsyncIterat
         await bus.close()
 
 
-def _consumer(run: Run, rows: Database, *, fixed: bool, instance: str = "1") -> Consumer:
-    return Consumer("rows", SOURCES, rows, KafkaBus(run.kafka.bootstrap, instance), View(fixed=fixed).fold)
+class _Apart(KafkaBus):
+    """A bus on which a member is given all partitions, though others have them: it can't know that they were taken."""
+
+    async def subscribe(
+        self, group: str, sources: Sequence[str], known: Mapping[str, Checkpoint] | None = None, /
+    ) -> KafkaSubscription:
+        """Join a group of one's own."""
+        return await super().subscribe(f"{group}-apart", sources, known)
+
+
+def _consumer(
+    run: Run, rows: Database, *, fixed: bool, instance: str = "1", bus: type[KafkaBus] = KafkaBus
+) -> Consumer:
+    return Consumer("rows", SOURCES, rows, bus(run.kafka.bootstrap, instance), View(fixed=fixed).fold)
 
 
 async def _reached(rows: Database) -> tuple[int, int]:
@@ -261,9 +273,13 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _nemesis(run: Run, rows: Database, history: History) -> int:
-    """Stop one of two consumers, or cut all connections, at moments that the dice choose; returns how often."""
+    """Stop one of two consumers, or cut all connections, at moments that the dice choose; returns how often.
+
+    Beside them runs one that holds all partitions to be its own.
+    """
     everything = sum(history.heads.values())
     tasks = [asyncio.create_task(_consumer(run, rows, fixed=False, instance=each).run()) for each in "12"]
+    tasks.append(asyncio.create_task(_consumer(run, rows, fixed=False, bus=_Apart).run()))
     for crash in range(_CRASHES):
         aim = everything * (crash + run.dice.random()) / (_CRASHES + 1)
 
