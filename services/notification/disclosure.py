@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache, cached_property
 from pathlib import Path
+from uuid import UUID
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -62,10 +63,10 @@ class Disclosure:
         return rule
 
 
-def concerns(envelope: Envelope, agency: str) -> bool:
+def concerns(envelope: Envelope, agency: UUID) -> bool:
     """Tell whether an event about access is this agency's own: nobody is told who else may know."""
     if envelope.type in {AccessGranted.type, AccessEnded.type}:
-        return bool(envelope.data["agency"] == agency)
+        return bool(envelope.data["agency"] == str(agency))
     return True
 
 

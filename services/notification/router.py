@@ -57,15 +57,15 @@ class Heard(_Kept):
         return UUID(self.envelope.subject)
 
 
-class Shown(NamedTuple):
-    """A feed row before it is numbered."""
+_Once = tuple[UUID, UUID, str, UUID]
+"""Agency, event, role, and the grant by which it is told: what the feed has once."""
 
-    agency: UUID
+
+class Shown(NamedTuple):
+    """The rest of a feed row, before it is numbered."""
+
     child: UUID
-    event: UUID
     partition: int
-    role: str
-    given: UUID
     clause: str
     places: list[int]
     pairs: list[tuple[str, str]]
@@ -79,7 +79,7 @@ class _Turn:
     known: Mapping[UUID, Known]
     ahead: set[UUID]
     """Events kept for the first time: they are told when their turn comes, and are no history before it."""
-    shown: list[Shown] = field(default_factory=list)
+    shown: dict[_Once, Shown] = field(default_factory=dict)
 
 
 class Router:
@@ -107,7 +107,7 @@ class Router:
         changed = {child: each for child, each in known.items() if each.changed}
         if changed:
             await keep(rows, changed)
-        await self._feed(rows, turn.shown)
+        await self._feed(rows, turn)
 
     async def _hear(self, turn: _Turn, wave: Sequence[tuple[Heard, Mapping[str, int]]]) -> None:
         """React to an event of each child, then tell them; what the reactions made comes again by the bus, known then."""
@@ -166,29 +166,27 @@ class Router:
         if given := known.grant(heard.envelope):
             agency, role = UUID(heard.envelope.data["agency"]), Role(heard.envelope.data["role"])
             for past in history:
-                turn.shown += self._show(past, agency, role, given)
-        turn.shown += await self._tell(turn, heard, known)
+                self._show(turn, past, agency, role, given)
+        await self._tell(turn, heard, known)
         known.end(heard.envelope)
 
-    async def _tell(self, turn: _Turn, heard: Heard, known: Known) -> list[Shown]:
+    async def _tell(self, turn: _Turn, heard: Heard, known: Known) -> None:
         envelope = heard.envelope
-        shown: list[Shown] = []
         if envelope.onbehalfof is not None:
-            shown += self._show(heard, UUID(envelope.onbehalfof), Role.AUTHOR, _NOBODY)
+            self._show(turn, heard, UUID(envelope.onbehalfof), Role.AUTHOR, _NOBODY)
         for party in EVENTS[envelope.type].parties:
             if body := envelope.data.get(party):
-                shown += self._show(heard, UUID(body), Role.PARTY, _NOBODY)
+                self._show(turn, heard, UUID(body), Role.PARTY, _NOBODY)
         for (agency, role), given in sorted(known.held.items()):
-            shown += self._show(heard, agency, role, given)
+            self._show(turn, heard, agency, role, given)
         if envelope.type == FactCorrected.type:
-            shown += await self._retract(turn, heard, {s.agency for s in shown})
-        return shown
+            await self._retract(turn, heard)
 
-    async def _retract(self, turn: _Turn, heard: Heard, told: set[UUID]) -> list[Shown]:
+    async def _retract(self, turn: _Turn, heard: Heard) -> None:
         """Tell whoever was told what was wrong and may no longer know what is right: the correction, without its value."""
         envelope = heard.envelope
-        await self._feed(turn.rows, turn.shown)
-        turn.shown.clear()
+        told = {agency for agency, event, _, _ in turn.shown if event == heard.id}
+        await self._feed(turn.rows, turn)
         once = await turn.rows.fetch(
             "select f.agency, f.shown, h.envelope from feed f join heard h using (event) where f.event = $1",
             UUID(envelope.data["corrects"]),
@@ -198,60 +196,51 @@ class Router:
             row["agency"] for row in once
             if not wrong or wrong & {_pair(decode(row["envelope"]), place) for place in row["shown"]}
         }  # fmt: skip
-        return [
-            shown
-            for agency in sorted(was_told - told)
-            for shown in self._show(heard, agency, Role.CORRECTED, _NOBODY)
-        ]
+        for agency in sorted(was_told - told):
+            self._show(turn, heard, agency, Role.CORRECTED, _NOBODY)
 
-    def _show(self, heard: Heard, agency: UUID, role: Role, given: UUID) -> list[Shown]:
+    def _show(self, turn: _Turn, heard: Heard, agency: UUID, role: Role, given: UUID) -> None:
+        once = agency, heard.id, role.value, given
+        if once in turn.shown:
+            return
         envelope = heard.envelope
         found = self._disclosure.shown(envelope, role)
-        if found is None or not concerns(envelope, str(agency)):
-            return []
+        if found is None or not concerns(envelope, agency):
+            return
         places, rule = found
         pairs = [(b.subject, b.data_class) for i, b in enumerate(envelope.blocks) if i in places]
-        return [
-            Shown(
-                agency, heard.child, heard.id, heard.partition, role.value, given, rule.clause,
-                places, pairs,
-            )
-        ]  # fmt: skip
+        turn.shown[once] = Shown(heard.child, heard.partition, rule.clause, places, pairs)
 
-    async def _feed(self, rows: Connection, shown: Sequence[Shown]) -> None:
+    async def _feed(self, rows: Connection, turn: _Turn) -> None:
         """Number and keep feed rows; the head's lock makes `seq` dense, in commit order."""
+        shown, turn.shown = turn.shown, {}
         if not shown:
             return
         head = await rows.fetchval("select head from feed_head for update")
-        known = {
-            tuple(row)
-            for row in await rows.fetch(
-                "select agency, event, role, given from feed where event = any($1::uuid[])",
-                list({s.event for s in shown}),
-            )
-        }
-        fresh: dict[tuple[UUID, UUID, str, UUID], Shown] = {}
-        for s in shown:
-            if (key := (s.agency, s.event, s.role, s.given)) not in known:
-                fresh.setdefault(key, s)
-        told = list(fresh.values())
+        for row in await rows.fetch(
+            "select agency, event, role, given from feed where event = any($1::uuid[])",
+            list({event for _, event, _, _ in shown}),
+        ):
+            shown.pop(tuple(row), None)
+        told = list(shown.items())
         await rows.execute(
             "insert into feed (seq, partition, agency, child, event, role, given, clause, shown, rules_hash, disclosed_at)"
             " select $1 + o, p, a, c, e, r, g, l, s::smallint[], $10, $11 from unnest($2::smallint[], $3::uuid[],"
             " $4::uuid[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[]) with ordinality"
             " n (p, a, c, e, r, g, l, s, o)",
-            head, [s.partition for s in told], [s.agency for s in told], [s.child for s in told],
-            [s.event for s in told], [s.role for s in told], [s.given for s in told], [s.clause for s in told],
-            [f"{{{','.join(map(str, s.places))}}}" for s in told], self._disclosure.content_hash, self._world.now(),
+            head, [s.partition for _, s in told], [agency for (agency, _, _, _), _ in told], [s.child for _, s in told],
+            [event for (_, event, _, _), _ in told], [role for (_, _, role, _), _ in told],
+            [given for (_, _, _, given), _ in told], [s.clause for _, s in told],
+            [f"{{{','.join(map(str, s.places))}}}" for _, s in told], self._disclosure.content_hash, self._world.now(),
         )  # fmt: skip
         pairs = sorted(
-            {(s.agency, subject, data_class) for s in fresh.values() for subject, data_class in s.pairs}
+            {(agency, subject, data_class) for (agency, *_), s in told for subject, data_class in s.pairs}
         )
         await rows.execute(
             "insert into disclosed select * from unnest($1::uuid[], $2::uuid[], $3::text[]) on conflict do nothing",
             [a for a, _, _ in pairs], [UUID(s) for _, s, _ in pairs], [c for _, _, c in pairs],
         )  # fmt: skip
-        await rows.execute("update feed_head set head = $1", head + len(fresh))
+        await rows.execute("update feed_head set head = $1", head + len(told))
 
 
 def _pair(envelope: Envelope, place: int) -> tuple[str, str]:

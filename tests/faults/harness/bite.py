@@ -52,7 +52,7 @@ def look(scenario: str, seed: int, bug: str = "") -> Bite:
             return Bite(bug, scenario, found=False, words="no end", seconds=time.monotonic() - began)
         seconds = time.monotonic() - began
         if not out.exists():
-            return Bite(bug, scenario, found=False, words=said.strip()[-300:], seconds=seconds)
+            return Bite(bug, scenario, found=False, words=said.strip()[-300:] or "no rows", seconds=seconds)
         rows = json.loads(out.read_text(encoding="utf8"))["rows"]
     told = [row.get("first", "") for row in rows if not row["as_it_must"]]
     return Bite(bug, scenario, found=bool(told), words="; ".join(told), seconds=seconds)
