@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import uvloop
 
 from bench.measuring import Sample
 from schemas.envelope import decode
@@ -37,6 +38,7 @@ from services.kernel.sealing import AesGcm
 from services.kernel.service import Tools
 from services.kernel.world import RealWorld
 from services.notification import app as notification
+from shouwang.serving import calm_the_collector
 
 PASSPHRASE = "passphrase"  # noqa: S105 - of a ring that is gone after the run
 _LOOK_SECONDS = 0.02
@@ -247,4 +249,5 @@ async def _said(process: asyncio.subprocess.Process, word: str) -> None:
 
 if __name__ == "__main__":
     os.dup2(2, 1)  # what anybody prints is no answer of ours
-    asyncio.run(_serve())
+    calm_the_collector()
+    uvloop.run(_serve())

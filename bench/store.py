@@ -282,7 +282,7 @@ async def sides(cluster: Postgres, folder: Path) -> AsyncIterator[tuple[Ours, Li
 
 async def measure(*, quick: bool) -> AsyncIterator[Row]:
     """Measure all of it."""
-    rounds, seconds = (2, 0.7) if quick else (7, 3.0)
+    rounds, seconds = (2, 0.7) if quick else (5, 2.0)
     async with postgres() as (cluster, folder), sides(cluster, folder) as (ours, library, bare):
         async for row in _appends(ours, library, bare, rounds, seconds):
             yield row

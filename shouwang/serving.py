@@ -122,7 +122,7 @@ class Together:
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
     """Let Python look for cycles more seldom: there are hardly any, and with the usual thresholds it took a quarter."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -151,7 +151,7 @@ class Serving:
 
     async def start(self) -> None:
         """Start loops, then listen; returns when requests are answered. Raises OSError where the port is taken."""
-        _calm_the_collector()
+        calm_the_collector()
         listening = socket.create_server((self._server.config.host, self._server.config.port), backlog=2048)
         # asyncio sets this only where the socket names its protocol; without it each answer waits 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
