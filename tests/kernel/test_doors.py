@@ -306,3 +306,19 @@ async def test_health_readiness_and_metrics_are_there_for_every_service(running:
         assert "shouwang_records_total" in (await running.client.request("GET", f"/{service}/metrics")).text
         schema = (await running.client.request("GET", f"/{service}/openapi.json")).json()
         assert schema["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(("path", "status"), [("health/live", 200), ("nowhere", 404), ("imports", 422)])
+async def test_every_answer_tells_browsers_to_keep_and_to_guess_nothing_and_is_counted(
+    running: Running, path: str, status: int
+) -> None:
+    url, http = running.client.urls["registry"], running.client.http
+    answer = await http.get(f"{url}/registry/{path}")
+    counted = (await http.get(f"{url}/registry/metrics")).text
+    assert answer.status_code == status
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+    route = "?" if status == 404 else f"/{path}"
+    assert any(f'{route}"' in line and f'"{status}"' in line for line in counted.splitlines())
