@@ -48,11 +48,11 @@ class Projector:
             pages.append(_Page(page[0], row, new, before.keys() - stays, page in stood))
         # Tokens follow from what a child is found by: where that is as it was, they are, too.
         other = [p for p in pages if _finding(p.row.blocks) != found_by.get((p.agency, p.row.child), [])]
-        tokens = await asyncio.to_thread(self._search_tokens, [p.row for p in other])
         await _write(rows, pages)
-        await _write_tokens(
-            rows, {(p.agency, p.row.child): found for p, found in zip(other, tokens, strict=True)}, found_by
-        )
+        if other:
+            found = await asyncio.to_thread(self._search_tokens, [p.row for p in other])
+            tokens = {(p.agency, p.row.child): each for p, each in zip(other, found, strict=True)}
+            await _write_tokens(rows, tokens, found_by)
 
     def _search_tokens(self, folded: Sequence[Row]) -> list[set[bytes]]:
         wanted = [tuple(_finding(row.blocks)) for row in folded]
