@@ -184,3 +184,21 @@ def test_a_look_that_fails_is_a_refusal_that_says_what_to_do() -> None:
     zh, en = RecordingDown().sentences
     assert "稍后重试" in zh
     assert "try again" in en
+
+
+async def test_a_child_is_found_by_its_number_and_by_every_name_that_it_has_had(
+    platform: tuple[Running, str],
+) -> None:
+    running, _ = platform
+    child = await running.register("周小溪", id_number="990101201605120016")
+    clerk = await running.sign_in("township-a-clerk")
+
+    async def found(**asked: str) -> set[str]:
+        await running.client.settled()
+        return {each["child"] for each in await clerk.search(**asked)}
+
+    assert await found(number="0016") == await found(name="周小溪") == {child}
+    await clerk.do("registry/update-ledger-entry", child=child, residence="上塘村7组")
+    assert await found(number="0016") == await found(name="周小溪") == {child}
+    await clerk.do("registry/update-ledger-entry", child=child, name="周小石")
+    assert await found(number="0016") == await found(name="小溪") == await found(name="周小石") == {child}
