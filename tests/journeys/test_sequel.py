@@ -122,6 +122,13 @@ async def test_the_right_number_goes_to_whoever_may_read_it_and_a_retraction_to_
             s["type"] == "platform.fact-corrected.v1" and s["open"]["field"] == "id_number"
             for s in (await page(running, "civil-affairs-officer", child))["chronology"]
         ), "whoever never read the number is not told of it"
+    told = await running.fetch(
+        "notification",
+        "select array_agg(role) as roles from feed join heard using (event)"
+        " where convert_from(envelope, 'utf8') like '%platform.fact-corrected.v1%' group by event, agency",
+    )
+    assert {"corrected"} in [set(r["roles"]) for r in told]
+    assert all(set(r["roles"]) == {"corrected"} for r in told if "corrected" in r["roles"]), "not both"
 
 
 @pytest.mark.req("PLT-02")
