@@ -13,7 +13,7 @@ from schemas.notification import AccessEnded
 from services.agency.page import Entry, Row, fields_in, fold
 from services.agency.tokens import SearchTokens, all_tokens
 from services.kernel.bus import Record
-from services.kernel.database import Connection
+from services.kernel.database import Connection, write
 from services.kernel.key_service import KeyService
 from services.kernel.sealing import BlockRef, Cipher, Erased, open_refs
 
@@ -156,7 +156,7 @@ _Table = dict[tuple[Any, ...], tuple[Any, ...]]
 
 async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
     """Write many pages with a few statements; of tasks only what differs."""
-    await _insert(
+    await write(
         rows,
         "insert into entry (agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at,"
         " envelope, blocks) select a, c, e, r, l, w, s, q, d::timestamptz, v, b from unnest($1::uuid[], $2::uuid[],"
@@ -173,7 +173,7 @@ async def _write(rows: Connection, pages: Sequence[_Page]) -> None:
         (p.agency, p.row.child, p.row.file, p.row.region, p.row.on_file, p.row.since, pack_open(p.row), pack_refs(p.row.blocks))
         for p in shown
     ]  # fmt: skip
-    await _insert(
+    await write(
         rows,
         "insert into child (agency, child, file, region, on_file, since, row, blocks) select * from unnest($1::uuid[],"
         " $2::uuid[], $3::uuid[], $4::text[], $5::bool[], $6::text[], $7::bytea[], $8::bytea[])"
@@ -204,7 +204,7 @@ async def _write_tokens(
             had[row["agency"], row["child"]].add(row["token"])
     gone = [(page[0], token, page[1]) for page, now in tokens.items() for token in had[page] - now]
     await _delete(rows, "token", ("token", "child"), gone)
-    await _insert(
+    await write(
         rows,
         "insert into token (agency, token, child) select * from unnest($1::uuid[], $2::bytea[], $3::uuid[])",
         [(page[0], token, page[1]) for page, now in tokens.items() for token in sorted(now - had[page])],
@@ -221,7 +221,7 @@ async def _write_tasks(rows: Connection, stood: Sequence[_Key], tasks: _Table) -
         ):
             had[tuple(row)[:3]] = tuple(row)[3:]
     await _delete(rows, "task", ("kind", "ref"), {key for key, told in had.items() if tasks.get(key) != told})
-    await _insert(
+    await write(
         rows,
         "insert into task (agency, kind, ref, child, since, due, missed) select * from unnest($1::uuid[], $2::text[],"
         " $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[])",
@@ -241,11 +241,6 @@ async def _delete(rows: Connection, table: str, by: Sequence[str], gone: Collect
             f"delete from {table} using unnest($1::uuid[], {kinds}) g (agency, {', '.join(by)}) where {same}",
             *zip(*gone, strict=True),
         )
-
-
-async def _insert(rows: Connection, sql: str, new: Sequence[tuple[Any, ...]]) -> None:
-    if new:
-        await rows.execute(sql, *zip(*new, strict=True))
 
 
 def pack_open(row: Row) -> bytes:

@@ -104,6 +104,12 @@ class Database:
             return rows
 
 
+async def write(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run one statement that takes rows as columns (`unnest`), where there are any."""
+    if rows:
+        await connection.execute(sql, *zip(*rows, strict=True))
+
+
 async def migrate(url: str, folders: Sequence[Path], grants: str = "") -> None:
     """Bring the schema up to date, as the owner's role: numbered files, each once, in one transaction each.
 

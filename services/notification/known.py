@@ -1,9 +1,9 @@
 """What notification has kept of a child: roles in force, handovers, and the duties about it, which the clock polls too."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from schemas.envelope import Envelope
@@ -19,7 +19,7 @@ from schemas.notification import (
     Role,
 )
 from schemas.registry import ChildRecordTransferred
-from services.kernel.database import Connection
+from services.kernel.database import Connection, write
 
 _RUNS = {DutyOpened.type, DutyReassigned.type, DutyDelayed.type, DutyMissRescinded.type}
 _STOPS = {DutyMet.type, DutyMissed.type}
@@ -109,13 +109,13 @@ async def keep(rows: Connection, known: Mapping[UUID, Known]) -> None:
     """Write roles and handovers anew. Duties are kept by their events (`keep_duties`): the clock writes them too."""
     children = list(known)
     await rows.execute("delete from moved where child = any($1::uuid[])", children)
-    await _write(
+    await write(
         rows,
         "insert into moved (child, sender, receiver) select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])",
         [(child, *pair) for child in children for pair in known[child].moved.items()],
     )
     await rows.execute("delete from access where child = any($1::uuid[])", children)
-    await _write(
+    await write(
         rows,
         "insert into access (child, agency, role, given)"
         " select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[])",
@@ -142,7 +142,7 @@ async def keep_duties(rows: Connection, events: Iterable[Envelope]) -> None:
             opened.append((duty, envelope.streamversion, child, about, cause, owed_by, due))
         else:
             changed.append((duty, envelope.streamversion, owed_by, envelope.type == DutyMet.type, due))
-    await _write(
+    await write(
         rows,
         "insert into duty (duty, version, child, about, cause, owed_by, met, runs_out)"
         " select d, v, c, a, e, o, false, r from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::uuid[],"
@@ -153,9 +153,3 @@ async def keep_duties(rows: Connection, events: Iterable[Envelope]) -> None:
         "update duty set version = $2, owed_by = $3, met = met or $4, runs_out = $5 where duty = $1 and version < $2",
         changed,
     )
-
-
-async def _write(rows: Connection, sql: str, new: Sequence[tuple[Any, ...]]) -> None:
-    """Run one statement that takes rows as columns."""
-    if new:
-        await rows.execute(sql, *zip(*new, strict=True))

@@ -16,7 +16,7 @@ from tests.faults.harness.stage import Stage, on_stage
 
 
 async def run(run: Run) -> list[Row]:
-    """Kill one or several at once, every one as often as any other."""
+    """Kill one or several at once, each in its turn; the registry, whose relay carries most, more often."""
     async with on_stage(run) as made:
         return [await killed(run, made)]
 
