@@ -1,6 +1,7 @@
 """The Faust app of the kafka profile: one agent, no tables, no web, no leader; it may die at any time."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from tempfile import TemporaryDirectory
@@ -11,7 +12,8 @@ import faust
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from faust.contrib.asgi import faust_app_running
 
-from services.kernel.bus import topic_of
+from services.kernel.bus import BusDown, topic_of
+from services.kernel.bus_kafka import KafkaBus
 from services.kernel.store import PARTITIONS
 from services.kernel.telemetry import log, metrics
 from services.live.windows import KEPT, Windows
@@ -20,24 +22,58 @@ Ends = dict[int, int]
 """Partition → the offset behind its last record, of partitions that hold something recent."""
 
 
+def end_process() -> None:
+    """End at once: Faust's own stop may hang where the broker changed. Whoever watches processes starts another."""
+    os._exit(1)
+
+
 def faust_feed(
-    bootstrap: str, now: Callable[[], datetime], source: str = "reporting"
+    bootstrap: str,
+    now: Callable[[], datetime],
+    source: str = "reporting",
+    end: Callable[[], None] = end_process,
 ) -> Callable[[Windows, asyncio.Event], Awaitable[None]]:
-    """Return the feed of the kafka profile. Each start is a group of its own that begins 72 hours back."""
+    """Return the feed of the kafka profile. Each start is a group of its own that begins 72 hours back.
+
+    Calls `end` where its places may be another log's: see `_once`.
+    """
 
     async def feed(windows: Windows, caught_up: asyncio.Event) -> None:
         group = f"live-{uuid4()}"
+        cluster = await KafkaBus(bootstrap).identity()
         left = await begin_at(bootstrap, group, topic_of(source), now() - KEPT)
         if not left:
             caught_up.set()
         # Faust makes its folder wherever it is started, even where it keeps nothing.
         with TemporaryDirectory(prefix="shouwang-live-") as folder:
-            async with faust_app_running(
-                make_app(bootstrap, group, folder, source, windows, left, caught_up)
-            ):
+            app = make_app(bootstrap, group, folder, source, windows, left, caught_up)
+            app.on_partitions_assigned.connect(_once(bootstrap, cluster, end), weak=False)
+            async with faust_app_running(app):
                 await asyncio.Event().wait()
 
     return feed
+
+
+def _once(bootstrap: str, cluster: str, end: Callable[[], None]) -> Callable[..., Awaitable[None]]:
+    """Return what hears of partitions: they may be given once, by the cluster whose offsets were read.
+
+    Nobody else is in the group, so they are given again only where the broker lost it: by then it may have been wiped
+    and filled again, and Faust would go on behind what it read in the old log.
+    """
+    given = False
+
+    async def assigned(*_: Any, **__: Any) -> None:
+        nonlocal given
+        try:
+            same = not given and await KafkaBus(bootstrap).identity() == cluster
+        except BusDown:
+            same = False
+        given = True
+        if not same:
+            log.warning("live.begins_anew")
+            end()
+
+    return assigned
 
 
 async def begin_at(bootstrap: str, group: str, topic: str, moment: datetime) -> Ends:

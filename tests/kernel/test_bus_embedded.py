@@ -163,13 +163,14 @@ async def test_while_a_record_waits_in_memory_for_the_one_before_it_nothing_is_m
     """Who began behind such a record after a crash would have it no more."""
     monkeypatch.setattr(bus_embedded, "_IDLE_SECONDS", 0.01)
     marked: list[bool] = []
+
+    class Watched(EmbeddedSubscription):
+        async def mark(self, _: object) -> None:
+            marked.append(any(consumer._early.values()))
+
     store, view, bus = uuid4(), await rows_in(new_database), EmbeddedBus()
+    monkeypatch.setattr(bus_embedded, "EmbeddedSubscription", Watched)
     consumer = Consumer("view", ["exam"], view.database, bus, view.fold)
-
-    async def mark(_: EmbeddedSubscription, __: object) -> None:
-        marked.append(any(consumer._early.values()))
-
-    monkeypatch.setattr(EmbeddedSubscription, "mark", mark)
     reading = asyncio.create_task(consumer.run())
     async with asyncio.timeout(30):
         for n in (1, 3, 2):

@@ -1,8 +1,12 @@
 """One exam for what feeds the windows: the plain subscription, with faults too, and Faust on real Kafka."""
 
 import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -29,6 +33,11 @@ class Exam(NamedTuple):
     feed: Feed
 
 
+def never() -> None:
+    """Stand for the end of the process, which is this one here."""
+    pytest.fail("partitions were given twice, or by another broker")
+
+
 @pytest_asyncio.fixture(
     params=["embedded", "faulty", pytest.param("faust", marks=pytest.mark.slow)], loop_scope="session"
 )
@@ -40,7 +49,7 @@ async def exam(request: pytest.FixtureRequest) -> AsyncIterator[Exam]:
         server: Kafka = request.getfixturevalue("kafka")
         await create_topics(server.bootstrap, {topic_of(source): PARTITIONS})
         bus: Bus = KafkaBus(server.bootstrap)
-        feed = faust_feed(server.bootstrap, lambda: datetime.now(UTC), source)
+        feed = faust_feed(server.bootstrap, lambda: datetime.now(UTC), source, never)
     else:
         bus = EmbeddedBus(Chaos(3, duplicates=0.3, window=20, lag=0.2) if request.param == "faulty" else None)
         feed = subscription_feed(bus, source)
@@ -142,8 +151,79 @@ async def test_what_is_published_while_faust_looks_where_to_begin_is_counted(
     monkeypatch.setattr(AIOKafkaConsumer, question, answered)
     windows = Windows()
     reading = asyncio.ensure_future(
-        faust_feed(kafka.bootstrap, lambda: datetime.now(UTC), source)(windows, asyncio.Event())
+        faust_feed(kafka.bootstrap, lambda: datetime.now(UTC), source, never)(windows, asyncio.Event())
     )
     await settled(windows, recomputed(told))
     await end(reading)
     await bus.close()
+
+
+@pytest.mark.slow
+@pytest.mark.req("PLT-05")
+async def test_a_wiped_and_refilled_broker_ends_the_process_and_its_successor_counts_all(
+    tmp_path: Path,
+) -> None:
+    """Offsets are another log's now: what is new may lie before the place that was reached in the old one."""
+    source = f"live-{uuid4()}"
+    with Kafka(tmp_path / "kafka") as server:
+        await create_topics(server.bootstrap, {topic_of(source): PARTITIONS})
+        bus, told = KafkaBus(server.bootstrap), history(source, 1, 100)
+        await bus.publish(source, told + told)
+        async with counting(server, source) as first:
+            await counted(first, recomputed(told))
+            await asyncio.to_thread(server.wipe)
+            await create_topics(server.bootstrap, {topic_of(source): PARTITIONS})
+            more = history(source, 101, 50)
+            await bus.publish(source, told + more)
+            async with asyncio.timeout(60):
+                assert await first.wait() == 1
+        async with counting(server, source) as second:
+            await counted(second, recomputed(told + more))
+        await bus.close()
+
+
+COUNT = """
+import asyncio, sys
+from datetime import UTC, datetime
+from services.live.faust_app import faust_feed
+from services.live.windows import Windows
+
+async def tell(windows):
+    told = None
+    while True:
+        if windows.counts() != told:
+            told = windows.counts()
+            print(told, flush=True)
+        await asyncio.sleep(0.01)
+
+async def main():
+    windows = Windows()
+    feed = faust_feed(sys.argv[1], lambda: datetime.now(UTC), sys.argv[2])
+    await asyncio.gather(feed(windows, asyncio.Event()), tell(windows))
+
+asyncio.run(main())
+"""
+"""A process that says what it counts."""
+
+
+@asynccontextmanager
+async def counting(server: Kafka, source: str) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", COUNT, server.bootstrap, source, stdout=PIPE, stderr=DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def counted(process: Process, wanted: Windows) -> None:
+    """Wait until the process says so."""
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while line := await process.stdout.readline():
+            if line.decode().strip() == str(wanted.counts()):
+                return
+    pytest.fail("it ended first")

@@ -169,4 +169,8 @@ BUGS = {
         "processes", "live counts that start again begin with what comes next",
         [Edit("services/live/faust_app.py", "since[tp].offset if since.get(tp) else ends[tp]", "ends[tp]")],
     ),
+    "live-behind-a-log-that-is-gone": Bug(
+        "wipe", "live counts go on with the places of a log that was lost",
+        [Edit("services/live/faust_app.py", "        if not same:\n", "        if False:\n")],
+    ),
 }  # fmt: skip

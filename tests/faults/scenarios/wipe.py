@@ -1,11 +1,12 @@
 """Kafka loses everything in mid-load: it is filled again from the stores, and nobody is told twice."""
 
 import asyncio
+import subprocess
 
 from infra.kafka import create_topics
 from services.kernel.bus import TOPICS
 from tests.faults.harness.attack import attacked
-from tests.faults.harness.people import Working
+from tests.faults.harness.people import Stuck, Working
 from tests.faults.harness.row import Row
 from tests.faults.harness.run import Run
 from tests.faults.harness.stage import Stage, on_stage
@@ -21,8 +22,20 @@ async def wiped(run: Run, made: Stage) -> Row:
     """Wipe it while people work."""
 
     async def strike(_: Working) -> int:
+        live = made.platform.processes["live"]
         await asyncio.to_thread(made.kafka.wipe)
         await create_topics(made.kafka.bootstrap, TOPICS)
+        await _begun_anew(made, live, run.patience)
         return 1
 
     return await attacked(run, made, "wipes", strike)
+
+
+async def _begun_anew(made: Stage, before: "subprocess.Popen[bytes]", patience: float) -> None:
+    """Wait until the live counts are a new process: the places of the old one are another log's."""
+    try:
+        async with asyncio.timeout(patience):
+            while made.platform.processes["live"] is before:
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise Stuck("live counts go on behind the places of a log that is gone") from None
