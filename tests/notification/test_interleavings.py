@@ -16,7 +16,8 @@ from schemas.assessment import AssessmentOpened
 from schemas.envelope import encode
 from schemas.event import Event
 from schemas.notification import NotificationSent
-from schemas.registry import ChildIdentified, ChildRecordTransferred
+from schemas.platform import FactCorrected
+from schemas.registry import ChildIdentified, ChildRecordTransferred, ChildRegistered
 from schemas.reporting import Ground, PoliceNoticeSent, ReportAccepted, Reporter, ReporterType, ReportFiled
 from services.kernel.auth import Tokens
 from services.kernel.bus import Record
@@ -62,7 +63,8 @@ def notice(which: UUID, recipient: UUID, region: str) -> PoliceNoticeSent:
     )  # fmt: skip
 
 
-HISTORY: dict[str, list[tuple[Event, str | None]]] = {
+History = dict[str, list[tuple[Event, str | None]]]
+HISTORY: History = {
     "registry": [
         (ChildIdentified(child=CHILD, file=FILE, region=OLD, basis=("HOME_VISIT",)), None),
         (
@@ -96,10 +98,10 @@ HISTORY: dict[str, list[tuple[Event, str | None]]] = {
 }  # fmt: skip
 
 
-def records() -> dict[str, list[Record]]:
+def records(history: History = HISTORY) -> dict[str, list[Record]]:
     """The topics of the step, as the relays would publish them."""
     made: dict[str, list[Record]] = {}
-    for place, (source, events) in enumerate(HISTORY.items()):
+    for place, (source, events) in enumerate(history.items()):
         for seq, (event, after) in enumerate(events, 1):
             at = NOW + timedelta(minutes=place * 10 + seq)
             envelope, blocks = written(event, some(1000 + 100 * place + seq), at=at)
@@ -133,7 +135,9 @@ class Bench:
     service: Notification
     bus: EmbeddedBus
 
-    async def hear(self, order: Sequence[str], *, at_once: bool = False) -> dict[str, Any]:
+    async def hear(
+        self, order: Sequence[str], *, at_once: bool = False, history: History = HISTORY
+    ) -> dict[str, Any]:
         """Hear the topics in this order, record by record or in one batch, from nothing; returns what came of it."""
         database = self.service.tools.database
         for table in TABLES:
@@ -143,7 +147,7 @@ class Bench:
         await self.bus.wipe()
         router = next(c for c in self.service.consumers if c.name == "notification.router")
         router.places = {}
-        left = {source: list(told) for source, told in records().items()}
+        left = {source: list(told) for source, told in records(history).items()}
         told = [left[source].pop(0) for source in order]
         if at_once:
             for record in told:
@@ -272,3 +276,20 @@ async def test_a_reaction_that_names_its_own_cause_alone_is_caught(
     monkeypatch.setattr(Seen, "hear", lambda _, record: {record.source: record.seq})
     one_by_one = (await bench.hear(IN_ORDER))["rests_on"]
     assert (await bench.hear(IN_ORDER, at_once=True))["rests_on"] != one_by_one
+
+
+@pytest.mark.req("PLT-02")
+async def test_whoever_was_told_what_is_wrong_is_told_of_the_correction_also_in_the_batch_of_both(
+    bench: Bench,
+) -> None:
+    """A registered the child, hands it over, and may no longer read its right name."""
+    wrong_one, right = some(1001), some(1003)
+    registered = ChildRegistered(child=CHILD, region=OLD, name="小何")
+    corrected = FactCorrected(
+        child=CHILD, region=NEW, corrects=wrong_one, corrects_type=registered.type, field="name", person=CHILD,
+        basis="ID_CARD_SEEN", name="小禾",
+    )  # fmt: skip
+    history = {"registry": [(registered, None), HISTORY["registry"][1], (corrected, None)]}
+    for at_once in (False, True):
+        told = (await bench.hear(["registry"] * 3, at_once=at_once, history=history))["told"]
+        assert {(A, wrong_one), (A, right), (B, right)} <= told, at_once
