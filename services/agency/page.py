@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -35,6 +35,8 @@ from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled
 from services.kernel.correcting import corrected_field
 from services.kernel.sealing import BlockRef, refs
 
+uuid_of = lru_cache(1 << 12)(UUID)
+"""An id that is met again and again, as itself."""
 CORRECTS = "corrects:"
 """Role of a block that holds the right value of a field; the field's name follows."""
 
@@ -58,6 +60,11 @@ class Entry(_Given):
     def told(self) -> Envelope:
         """The envelope, read once: a fold looks at it several times."""
         return decode(self.envelope)
+
+    @cached_property
+    def closed(self) -> list[BlockRef]:
+        """The blocks that are shown, closed."""
+        return refs(self.told, self.blocks)
 
 
 class Task(NamedTuple):
@@ -107,6 +114,20 @@ _KEPT = {Role.AUTHOR, Role.PARTY, Role.CORRECTED}
 """What stays with a body whose access ended: its own acts, what concerned it, and that it was told wrong."""
 
 
+def read_entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:
+    """Return rows as entries. What one event was told as under several roles is read once."""
+    found: list[Entry] = []
+    first: dict[UUID, Entry] = {}
+    for row in rows:
+        entry = Entry(*row)
+        if entry is not (same := first.setdefault(entry.event, entry)):
+            entry.told = same.told
+            if entry.blocks == same.blocks:
+                entry.closed = same.closed
+        found.append(entry)
+    return found
+
+
 def fields_in(block: BlockRef, opened: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the facts of an opened block; one that corrects a field holds that field's right value."""
     if not block.role.startswith(CORRECTS):
@@ -135,7 +156,7 @@ def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list
         row.since = row.since or envelope.time
         if envelope.type in _FACTS or (envelope.type in _NAMED and not row.on_file):
             # The same event may have come under two roles, each with other blocks: all of them, once.
-            for ref in refs(envelope, entry.blocks, lambda b: b.role == "child"):
+            for ref in (r for r in entry.closed if r.role == "child"):
                 for each in (ref, *right.get((ref.event, ref.subject, ref.data_class), ())):
                     place = each.event, each.subject, each.data_class, each.role
                     blocks[place] = each
@@ -160,7 +181,7 @@ def _right_values(ordered: Sequence[Entry]) -> dict[tuple[str, str, str], list[B
     for entry in ordered:
         envelope = entry.told
         if envelope.type == FactCorrected.type:
-            for ref in refs(envelope, entry.blocks):
+            for ref in entry.closed:
                 place = envelope.data["corrects"], ref.subject, ref.data_class
                 found.setdefault(place, []).append(ref._replace(role=CORRECTS + envelope.data["field"]))
     return found

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import msgspec
 
 from schemas.envelope import decode
 from schemas.notification import AccessEnded
-from services.agency.page import Entry, Row, fields_in, fold
+from services.agency.page import Entry, Row, fields_in, fold, read_entries, uuid_of
 from services.agency.tokens import SearchTokens, all_tokens
 from services.kernel.bus import Record
 from services.kernel.database import Connection, write
@@ -94,7 +93,6 @@ def _up_to_ends(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
 
 _Key = tuple[UUID, UUID]
 """A page: whose, and of which child."""
-_uuid = lru_cache(1 << 12)(UUID)
 
 
 def _told(records: Sequence[Record]) -> dict[_Key, list[Entry]]:
@@ -103,24 +101,24 @@ def _told(records: Sequence[Record]) -> dict[_Key, list[Entry]]:
     for record in records:
         how, envelope = record.headers, decode(record.value)
         entry = Entry(
-            _uuid(envelope.id), how["role"], how["clause"], envelope.recordedat, how["source"], int(how["source_seq"]),
+            uuid_of(envelope.id), how["role"], how["clause"], envelope.recordedat, how["source"], int(how["source_seq"]),
             how["disclosed_at"], record.value, record.blocks,
         )  # fmt: skip
         entry.told = envelope
-        told.setdefault((_uuid(how["agency"]), _uuid(envelope.subject)), []).append(entry)
+        told.setdefault((uuid_of(how["agency"]), uuid_of(envelope.subject)), []).append(entry)
     return told
 
 
 async def _entries(rows: Connection, pages: Iterable[_Key]) -> dict[_Key, list[Entry]]:
     """Return the entries that stand; a page without one is absent."""
-    found: dict[_Key, list[Entry]] = {}
+    found: dict[_Key, list[tuple[Any, ...]]] = {}
     for row in await rows.fetch(
         "select agency, child, event, role, clause, recorded_at, source, source_seq, disclosed_at::text, envelope, blocks"
         " from entry join unnest($1::uuid[], $2::uuid[]) t (agency, child) using (agency, child)",
         *zip(*pages, strict=True),
     ):  # fmt: skip
-        found.setdefault((row["agency"], row["child"]), []).append(Entry(*tuple(row)[2:]))
-    return found
+        found.setdefault((row["agency"], row["child"]), []).append(tuple(row)[2:])
+    return {page: read_entries(each) for page, each in found.items()}
 
 
 def _finding(blocks: Sequence[BlockRef]) -> list[BlockRef]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from schemas.catalogue import EVENTS
 from schemas.platform import FactCorrected
-from services.agency.page import Entry, fold, in_order
+from services.agency.page import Entry, fold, in_order, read_entries, uuid_of
 from services.agency.projector import pack_open, pack_refs
 from services.agency.reading import Reading
 from services.agency.tokens import SearchTokens
@@ -18,7 +18,7 @@ from services.kernel.auth import Principal
 from services.kernel.correcting import corrected_field
 from services.kernel.errors import NotFound
 from services.kernel.reference import Reference
-from services.kernel.sealing import BlockRef, refs
+from services.kernel.sealing import BlockRef
 
 PAGE = 50
 _TASKS = {
@@ -259,7 +259,7 @@ class Views:
                 " from entry where child = any($1::uuid[]) and ($2::timestamptz is null or disclosed_at <= $2)",
                 ids, until,
             )  # fmt: skip
-        given = [Entry(*row) for row in entries]
+        given = read_entries(entries)
         if until is not None:
             found, tasks = _as_of(agency, ids, given)
             ids = [r["child"] for r in found]
@@ -284,14 +284,14 @@ class Views:
             by_event.setdefault(entry.event, []).append(entry)
         closed: list[tuple[UUID, BlockRef]] = []
         for event, same in by_event.items():
-            mine = {(r.subject, r.data_class): r for e in same for r in refs(e.told, e.blocks)}
+            mine = {(r.subject, r.data_class): r for e in same for r in e.closed}
             closed += [(event, ref) for ref in mine.values()]
         shown: dict[UUID, list[Shown]] = {}
         for (event, _), block in zip(
             closed, await self._reading.open(agency, [r for _, r in closed]), strict=True
         ):
             shown.setdefault(event, []).append(
-                Shown(data_class=block.data_class, subject=UUID(block.subject), fields=block.fields)
+                Shown(data_class=block.data_class, subject=uuid_of(block.subject), fields=block.fields)
             )
         right = _corrected(by_event, shown)
         steps = [
@@ -302,10 +302,10 @@ class Views:
     def _step(self, same: list[Entry], shown: list[Shown], corrected: dict[str, Any]) -> Step:
         envelope = same[0].told
         zh, en = EVENTS[envelope.type].title
-        body = self._reference.bodies.get(UUID(envelope.onbehalfof)) if envelope.onbehalfof else None
+        body = self._reference.bodies.get(uuid_of(envelope.onbehalfof)) if envelope.onbehalfof else None
         seen = {(s.data_class, str(s.subject)) for s in shown}
         return Step(
-            event=same[0].event, type=envelope.type, zh=zh, en=en, child=UUID(envelope.subject),
+            event=same[0].event, type=envelope.type, zh=zh, en=en, child=uuid_of(envelope.subject),
             happened_at=envelope.time, recorded_at=envelope.recordedat,
             disclosed_at=min(e.disclosed_at for e in same), by=body.name if body else None,
             open={k: v for k, v in envelope.data.items() if k not in {"sealed", "reporter"}}, shown=shown,
@@ -337,10 +337,10 @@ class Views:
 
 def _as_of(agency: UUID, ids: Sequence[UUID], entries: list[Entry]) -> tuple[list[Any], list[Any]]:
     """Return (rows, tasks) as the view would have held them when these entries were all that the body had been told."""
-    mine: dict[UUID, list[Entry]] = {}
+    mine: dict[str, list[Entry]] = {}
     for entry in entries:
-        mine.setdefault(UUID(entry.told.subject), []).append(entry)
-    folded = [fold(agency, child, mine[child])[0] for child in ids if child in mine]
+        mine.setdefault(entry.told.subject, []).append(entry)
+    folded = [fold(agency, child, mine[str(child)])[0] for child in ids if str(child) in mine]
     rows: list[Any] = [
         {
             "child": row.child, "file": row.file, "region": row.region, "on_file": row.on_file,
