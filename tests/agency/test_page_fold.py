@@ -49,7 +49,7 @@ from schemas.reporting import (
     ReporterType,
     ReportFiled,
 )
-from services.agency.page import Entry, Row, Task, fields_in, fold, in_order
+from services.agency.page import Entry, Row, Task, fields_in, fold, in_order, read_entries
 from services.kernel.recording import stamp
 from services.kernel.sealing import redact
 from services.registry.child import CHILD as CHILD_AGGREGATE
@@ -391,9 +391,11 @@ def test_the_version_that_a_page_shows_is_the_one_that_the_registry_expects(leng
 def test_an_event_under_two_roles_counts_once_and_gives_the_blocks_of_both() -> None:
     whole = entry(REGISTERED, 0, Role.LEDGER)
     name, family = (whole._replace(blocks=redact(whole.blocks, [i])) for i in (0, 1))
-    row, _ = fold(TOWNSHIP, CHILD, [name, family._replace(role=Role.VILLAGE.value)])
-    assert row.version == 1
-    assert sorted(b.data_class for b in row.blocks) == ["family", "name"]
+    told = [name, family._replace(role=Role.VILLAGE.value)]
+    for entries in (told, read_entries(told)):
+        row, _ = fold(TOWNSHIP, CHILD, entries)
+        assert row.version == 1
+        assert sorted(b.data_class for b in row.blocks) == ["family", "name"]
 
 
 @pytest.mark.req("PRV-03")
