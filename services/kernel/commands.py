@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.kernel.auth import Principal
-from services.kernel.authority import authority_table, check
+from services.kernel.authority import Rule, authority_table, check
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import AlreadyOnFile, KeyReused, NotAllowed, NotFound, Refusal, StaleVersion
 from services.kernel.recording import INTAKE, Circumstances, Keys, Planned, Recorder
@@ -61,6 +61,8 @@ class Plan:
     planned: list[Planned]
     told: Circumstances
     claims: list[tuple[bytes, UUID]]
+    rules: list[Rule]
+    """By which it is allowed, one a part."""
 
 
 Parts = list[tuple[UUID, Any]]
@@ -187,6 +189,7 @@ class Commands:
         decider = self.deciders[type(asked.command)]
         planned: list[Planned] = []
         claims: list[tuple[bytes, UUID]] = []
+        rules: list[Rule] = []
         while parts:
             follow: list[tuple[UUID, Any]] = []
             for stream, part in parts:
@@ -198,7 +201,7 @@ class Commands:
                 named = scope.pop("child", None)
                 if named is not None:
                     scope["region"] = regions.get(named)
-                self._check(asked, scope, exists=bool(mine) or named is not None)
+                rules.append(self._check(asked, scope, exists=bool(mine) or named is not None))
                 context = replace(
                     self.context(asked.who, scope.get("region")), history=history, regions=regions
                 )
@@ -219,9 +222,9 @@ class Commands:
             correlation=asked.correlation or self._world.new_id(), occurred=asked.command.occurred_at,
             after=self._seen_reference if hidden else self._seen,
         )  # fmt: skip
-        return Plan(asked, planned, told, claims)
+        return Plan(asked, planned, told, claims, rules)
 
-    def _check(self, asked: Asked, scope: dict[str, Any], *, exists: bool) -> None:
+    def _check(self, asked: Asked, scope: dict[str, Any], *, exists: bool) -> Rule:
         """Ask the authority table; to a body whose kind may, somebody else's file doesn't exist (NotFound)."""
         name = type(asked.command).path
         facts = {k: v for k, v in scope.items() if k != "above"}
@@ -229,7 +232,7 @@ class Commands:
             below = self._reference.bodies.get(scope["above"])
             facts["superior"] = below.superior if below else None
         try:
-            check(name, asked.who, **facts)
+            return check(name, asked.who, **facts)
         except NotAllowed:
             if exists and any(asked.who.kind in rule.bodies for rule in authority_table().get(name, ())):
                 raise NotFound from None

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Header, Request, Response
+from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kernel.auth import Principal, Tokens, principal_of
-from services.kernel.commands import Answer, Commands
+from services.kernel.authority import authority_table
+from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.decider import Command
 from services.kernel.errors import (
     BadInput,
@@ -67,6 +68,29 @@ class Done(BaseModel):
     repeated: bool = Field(description="是否为重复请求的首次答复 · True where this is the first answer again")
 
 
+class MayToo(BaseModel):
+    """A rule of the authority table."""
+
+    bodies: list[str] = Field(description="单位类别 · Kinds of body")
+    scope: str = Field(
+        description="范围:own_region 辖区内、addressee 收件单位、above 上级单位、anyone 不限 · Scope of the rule"
+    )
+    clause: str = Field(description="依据 · By which clause")
+
+
+class May(BaseModel):
+    """Whether a command would be carried out if it came now, and by which clauses, or why not."""
+
+    may: bool = Field(description="能否办理 · Whether it would be carried out now")
+    clauses: list[str] = Field(description="依据 · Clauses that allow it")
+    code: str | None = Field(
+        description="不能办理的错误代码 · Code of the refusal; empty where it is allowed"
+    )
+    zh: str = Field(description="说明 · Why, in Chinese")
+    en: str = Field(description="说明(英文) · Why")
+    who: list[MayToo] = Field(description="谁可以办理 · Who may issue this command at all")
+
+
 def done(answer: Answer) -> Done:
     """Return an answer as the API shows it."""
     first = answer.first_seq or 0
@@ -113,14 +137,54 @@ def command_routes(commands: Commands, who: Who) -> APIRouter:
     router = APIRouter()
     for model in commands.deciders:
         _command_route(router, model, commands, who)
+    _may_route(router, commands, who)
     return router
+
+
+def _may_route(router: APIRouter, commands: Commands, who: Who) -> None:
+    """Answer "may I, and if not, why not" from the tables and the decision itself; nothing is recorded."""
+    models = {model.path: model for model in commands.deciders}
+
+    @router.post(
+        "/may/{command}", summary="我能否办理 · May I, and if not, why not", tags=["命令 commands"],
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+            "parameters": _HEADERS[:1],
+        },
+    )  # fmt: skip
+    async def may(
+        request: Request,
+        command: Annotated[str, Path(description="命令名称 · Name of the command", json_schema_extra={"enum": list(models)})],
+    ) -> May:  # fmt: skip
+        asker = who(request)
+        if command not in models:
+            raise NotFound
+        _require_json(request)
+        asked = Asked(parse(models[command], await body_of(request)), asker)
+        others = [
+            MayToo(bodies=list(rule.bodies), scope=rule.scope, clause=rule.clause)
+            for rule in authority_table()[command]
+        ]
+        try:
+            plan = await commands.plan(asked)
+        except Refusal as refusal:
+            if refusal.status >= 500:
+                raise
+            zh, en = refusal.sentences
+            return May(may=False, clauses=[], code=refusal.code, zh=zh, en=en, who=others)
+        clauses = list(dict.fromkeys(rule.clause for rule in plan.rules))
+        return May(may=True, clauses=clauses, code=None, zh="可以办理", en="Allowed.", who=others)
+
+
+def _require_json(request: Request) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise NotJson
 
 
 def _command_route(router: APIRouter, model: type[Command], commands: Commands, who: Who) -> None:
     async def issue(request: Request) -> Done:
         asker = who(request)
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise NotJson
+        _require_json(request)
         key = request.headers.get("idempotency-key", "")
         if not 8 <= len(key) <= 200:
             raise KeyMissing
