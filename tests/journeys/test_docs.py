@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shouwang import import_codes
+from shouwang import import_codes, who_may
 from shouwang.demo_ledger import demo_workbook
 from shouwang.story import VILLAGES
 from tests.helpers import embedded
@@ -132,3 +132,22 @@ def test_every_file_that_a_document_names_exists(document: str) -> None:
 
 def test_the_page_of_import_codes_is_that_of_the_code() -> None:
     assert import_codes.FILE.read_text(encoding="utf8") == import_codes.page()
+
+
+@pytest.mark.req("PRV-03")
+@pytest.mark.parametrize("name", who_may.PAGES)
+def test_the_pages_of_who_may_and_who_sees_are_those_of_the_tables(name: str) -> None:
+    assert (who_may.FOLDER / name).read_text(encoding="utf8") == who_may.PAGES[name]()
+
+
+@pytest.mark.req("PRV-01")
+def test_the_page_says_who_sees_the_mother_s_telephone_and_that_the_police_alone_see_a_reporter() -> None:
+    sections = dict(
+        re.findall(
+            r"^## [^\n]*\(`(\w+)`\)\n(.*?)(?=^## |\Z)", who_may.disclosure_page(), re.MULTILINE | re.DOTALL
+        )
+    )
+    assert "`family_phones.mother`" in sections["contact"]
+    shown = sections["reporter"].partition("| 谁看得到 Who")[2].splitlines()[2:]
+    assert len([line for line in shown if line.strip()]) == 1
+    assert "办案公安" in sections["reporter"]
