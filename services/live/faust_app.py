@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +19,7 @@ from services.kernel.store import PARTITIONS
 from services.kernel.telemetry import log, metrics
 from services.live.windows import KEPT, Windows
 
+_LOOK_SECONDS = 3.0
 Ends = dict[int, int]
 """Partition → the offset behind its last record, of partitions that hold something recent."""
 
@@ -35,45 +37,43 @@ def faust_feed(
 ) -> Callable[[Windows, asyncio.Event], Awaitable[None]]:
     """Return the feed of the kafka profile. Each start is a group of its own that begins 72 hours back.
 
-    Calls `end` where its places may be another log's: see `_once`.
+    Calls `end` where Faust has stopped, or the broker is another one: see `_watch`.
     """
 
     async def feed(windows: Windows, caught_up: asyncio.Event) -> None:
-        group = f"live-{uuid4()}"
-        cluster = await KafkaBus(bootstrap).identity()
+        group, bus = f"live-{uuid4()}", KafkaBus(bootstrap)
+        cluster = await bus.identity()
         left = await begin_at(bootstrap, group, topic_of(source), now() - KEPT)
         if not left:
             caught_up.set()
         # Faust makes its folder wherever it is started, even where it keeps nothing.
         with TemporaryDirectory(prefix="shouwang-live-") as folder:
             app = make_app(bootstrap, group, folder, source, windows, left, caught_up)
-            app.on_partitions_assigned.connect(_once(bootstrap, cluster, end), weak=False)
-            async with faust_app_running(app):
-                await asyncio.Event().wait()
+            watching = asyncio.create_task(
+                _watch(app, bus, cluster, end)
+            )  # also while it starts: that may hang
+            try:
+                async with faust_app_running(app):
+                    await watching
+            finally:
+                watching.cancel()
 
     return feed
 
 
-def _once(bootstrap: str, cluster: str, end: Callable[[], None]) -> Callable[..., Awaitable[None]]:
-    """Return what hears of partitions: they may be given once, by the cluster whose offsets were read.
+async def _watch(app: faust.App, bus: KafkaBus, cluster: str, end: Callable[[], None]) -> None:
+    """Look every few seconds whether Faust lives and the broker is the one whose offsets it knows.
 
-    Nobody else is in the group, so they are given again only where the broker lost it: by then it may have been wiped
-    and filled again, and Faust would go on behind what it read in the old log.
+    A broker that was wiped and filled again holds the same records at other places: Faust would go on behind what it had
+    read in the old log.
     """
-    given = False
-
-    async def assigned(*_: Any, **__: Any) -> None:
-        nonlocal given
-        try:
-            same = not given and await KafkaBus(bootstrap).identity() == cluster
-        except BusDown:
-            same = False
-        given = True
-        if not same:
-            log.warning("live.begins_anew")
-            end()
-
-    return assigned
+    told = cluster
+    while told == cluster and not app.should_stop:
+        await asyncio.sleep(_LOOK_SECONDS)
+        with suppress(BusDown):
+            told = await bus.identity()
+    log.warning("live.begins_anew")
+    end()
 
 
 async def begin_at(bootstrap: str, group: str, topic: str, moment: datetime) -> Ends:

@@ -3,8 +3,11 @@
 import asyncio
 import subprocess
 
+import httpx2
+
 from infra.kafka import create_topics
 from services.kernel.bus import TOPICS
+from shouwang.client import Told
 from tests.faults.harness.attack import attacked
 from tests.faults.harness.people import Stuck, Working
 from tests.faults.harness.row import Row
@@ -22,6 +25,7 @@ async def wiped(run: Run, made: Stage) -> Row:
     """Wipe it while people work."""
 
     async def strike(_: Working) -> int:
+        await _counting(made, run.patience)
         live = made.platform.processes["live"]
         await asyncio.to_thread(made.kafka.wipe)
         await create_topics(made.kafka.bootstrap, TOPICS)
@@ -29,6 +33,26 @@ async def wiped(run: Run, made: Stage) -> Row:
         return 1
 
     return await attacked(run, made, "wipes", strike)
+
+
+async def _counting(made: Stage, patience: float) -> None:
+    """Wait until the live counts have heard of something: one that has not begun needs no new process."""
+    try:
+        async with asyncio.timeout(patience):
+            while not await _places(made):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise Stuck("live counts hear nothing") from None
+
+
+async def _places(made: Stage) -> dict[str, int]:
+    """What the live counts have heard; nothing where their process starts right now."""
+    try:
+        answer = await made.client.request("GET", "/live/positions")
+    except (Told, httpx2.TransportError):
+        return {}
+    places: dict[str, int] = answer.json()["live"]["places"]
+    return places
 
 
 async def _begun_anew(made: Stage, before: "subprocess.Popen[bytes]", patience: float) -> None:
