@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -18,40 +17,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
-import uvloop
-
-from infra.errors import InfraError
-from infra.folders import default_folder
 
 if TYPE_CHECKING:
     from shouwang.client import Platform
+from shouwang import disclosing
+from shouwang.options import AsJson, AsProfile, Data, Profile, fail, folder_of, guarded, with_platform
 from shouwang.viewing import Deed
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="守望 Shouwang: " + (__doc__ or "").replace("\n\n", "\n\n\b\n"),
 )  # fmt: skip
+app.add_typer(disclosing.app, name="disclosure")
 DEFAULT_PORT = 8180
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="数据目录 · Folder for data", envvar="SHOUWANG_DATA", file_okay=False),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="机器可读输出 · Output for programs")]
-
-
-class Profile(StrEnum):
-    """How it runs."""
-
-    EMBEDDED = "embedded"
-    KAFKA = "kafka"
-
-
 Port = Annotated[int, typer.Option(help="端口,0 为任选 · Port; 0 takes a free one", min=0, max=65000)]
 Founding = Annotated[
     Path | None,
     typer.Option(help="本县的建库文件 · The county's own founding file", dir_okay=False, exists=True),
 ]
-AsProfile = Annotated[Profile, typer.Option(help="运行方式 · How it runs")]
 Closing = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="截止日期 · Age is counted to this day")
 ]
@@ -74,15 +57,6 @@ class Seed(StrEnum):
     NONE = "none"
 
 
-def _fail(code: int, zh: str, en: str) -> typer.Exit:
-    typer.echo(f"{zh} · {en}", err=True)
-    return typer.Exit(code)
-
-
-def _folder(data: Path | None, profile: Profile = Profile.EMBEDDED) -> Path:
-    return (data or default_folder(f"demo-{profile}")).absolute()
-
-
 @app.command()
 def run(
     *,
@@ -102,9 +76,9 @@ def run(
     from shouwang.running import run_platform
 
     county = founding or (DEMO_COUNTY if seed is Seed.DEMO else None)
-    _guarded(
+    guarded(
         lambda: run_platform(
-            _folder(data, profile),
+            folder_of(data, profile),
             port,
             county,
             kafka=profile is Profile.KAFKA,
@@ -120,7 +94,7 @@ def story(*, data: Data = None, url: Url = None) -> None:
     """讲述演示故事 · Tell the demo story on a running platform; what was told before is not done twice."""
     from shouwang.story import Story
 
-    _guarded(lambda: _with_platform(data, url, lambda platform: Story(platform, typer.echo).tell()))
+    guarded(lambda: with_platform(data, url, lambda platform: Story(platform, typer.echo).tell()))
 
 
 @app.command("import")
@@ -154,8 +128,8 @@ def import_files(
         "closing_date": day.isoformat() if day else None, "dry_run": dry_run,
         "rural": "verified" if rural_verified else None,
     }  # fmt: skip
-    whole = _guarded(
-        lambda: _with_platform(
+    whole = guarded(
+        lambda: with_platform(
             data,
             url,
             lambda platform: import_all(
@@ -189,8 +163,8 @@ def undo_import(
     """撤销一次导入:更新的更正回原值,新登记的注销,均留痕 · Take an import back: updates corrected, new files closed."""
     from shouwang.importing import undo
 
-    if not _guarded(
-        lambda: _with_platform(data, url, lambda platform: undo(platform, as_post, made, as_json=as_json))
+    if not guarded(
+        lambda: with_platform(data, url, lambda platform: undo(platform, as_post, made, as_json=as_json))
     ):
         raise typer.Exit(5)
 
@@ -223,7 +197,7 @@ def export_ledger(
         book = await clerk.fetch(f"agency/exports/{kind}", closing_date=closing_date.date().isoformat())
         await asyncio.to_thread(to.write_bytes, book.content)
 
-    _guarded(lambda: _with_platform(data, url, take))
+    guarded(lambda: with_platform(data, url, take))
     typer.echo(str(to))
 
 
@@ -246,7 +220,7 @@ def find(
     from shouwang.find import find as ask
 
     wanted = {"name": name, "birth_date": born, "id_number": number, "region": region}
-    told = _guarded(lambda: _with_platform(data, url, lambda platform: ask(platform, as_post, wanted)))
+    told = guarded(lambda: with_platform(data, url, lambda platform: ask(platform, as_post, wanted)))
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(as_text(told)))
 
 
@@ -272,7 +246,7 @@ def replay(
         return await person.ask(f"agency/children/{child}", until=until.replace(tzinfo=CHINA).isoformat())
 
     del view  # there is one so far, and any other is refused by name
-    found = _guarded(lambda: _with_platform(data, url, ask))
+    found = guarded(lambda: with_platform(data, url, ask))
     typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
 
 
@@ -300,12 +274,12 @@ def view(
 
     if (version is None) is (deed not in {Deed.LIST, Deed.BUILD}):
         raise typer.BadParameter("compare、switch、drop 需要版本号 · compare, switch and drop want a version")
-    folder = _folder(data, profile)
+    folder = folder_of(data, profile)
 
     async def work() -> dict[str, Any]:
         return await do(versions_in(folder), deed, version or 0, accept_differences=accept_differences)
 
-    told = _guarded(work)
+    told = guarded(work)
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(as_text(deed, told)))
     if deed is Deed.COMPARE and not told["equal"]:
         raise typer.Exit(8)
@@ -325,9 +299,9 @@ def backup(
     from infra.postgres import Postgres
 
     async def work() -> None:
-        await asyncio.to_thread(back_up, Postgres(_folder(data, profile) / "postgres"), to.absolute())
+        await asyncio.to_thread(back_up, Postgres(folder_of(data, profile) / "postgres"), to.absolute())
 
-    _guarded(work)
+    guarded(work)
     typer.echo(f"已备份 · Backed up: {to}")
 
 
@@ -354,7 +328,7 @@ def restore(
         postgres = await restore_cluster(backup.absolute(), installation, data.absolute())
         await asyncio.to_thread(postgres.stop)
 
-    _guarded(work)
+    guarded(work)
     typer.echo(
         f"已恢复,视图将在启动时按今日密钥重建 · Restored, the views are built anew at the start: shouwang run --data {data}"
     )
@@ -371,9 +345,9 @@ def export_log(
     """导出日志供离线核验 · Take the stores and the signed checkpoint of a running platform out, to verify offline."""
     from shouwang.auditing import export_log as take_out
 
-    folder = _folder(data, profile)
-    sizes = _guarded(
-        lambda: _with_platform(folder, None, lambda platform: take_out(folder, platform, auditor, to))
+    folder = folder_of(data, profile)
+    sizes = guarded(
+        lambda: with_platform(folder, None, lambda platform: take_out(folder, platform, auditor, to))
     )
     for store, size in sizes.items():
         typer.echo(f"{store:13} {size} 件 events")
@@ -435,77 +409,12 @@ def stop(
     """停止平台 · Stop the platform that runs in a data folder, and wait until it is gone."""
     from shouwang.running import find_running, wait_until_gone
 
-    running = find_running(_folder(data, profile))
+    running = find_running(folder_of(data, profile))
     if running is None:
-        raise _fail(4, "该数据目录没有正在运行的平台。", "No platform runs in this data folder.")
+        raise fail(4, "该数据目录没有正在运行的平台。", "No platform runs in this data folder.")
     os.kill(running["pid"], signal.SIGTERM)
     wait_until_gone(running["pid"])
     typer.echo("已停止 · Stopped")
-
-
-async def _with_platform(data: Path | None, url: str | None, use: Callable[[Any], Awaitable[Any]]) -> Any:
-    from shouwang.client import Platform
-    from shouwang.running import NotRunning, find_running
-
-    if url is not None:
-        from infra.databases import SERVICES
-
-        urls = dict.fromkeys(SERVICES, url.rstrip("/"))
-    else:
-        folders = [_folder(data)] if data else [_folder(None, p) for p in Profile]
-        running = next((found for folder in folders if (found := find_running(folder))), None)
-        if running is None:
-            raise NotRunning
-        urls = running["urls"]
-    platform = Platform(urls)
-    try:
-        return await use(platform)
-    finally:
-        await platform.close()
-
-
-def _guarded(work: Callable[[], Awaitable[Any]]) -> Any:
-    """Run, and turn what can be foreseen into a named message and its exit code."""
-    import httpx2
-    from pydantic import ValidationError
-
-    from services.audit.signing_key import AuditKeyRefused
-    from services.kernel.database import NewerData
-    from services.kernel.errors import Refusal
-    from services.kernel.keys import WrongPassphrase
-    from shouwang.client import Told
-    from shouwang.running import NotRunning
-
-    try:
-        return uvloop.run(work())  # type: ignore[arg-type]
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(0) from None
-    except (InfraError, AuditKeyRefused, NewerData, WrongPassphrase) as error:
-        said = isinstance(error, InfraError | AuditKeyRefused)
-        typer.echo(str(error) if said else f"{error.__doc__} {error}", err=True)
-        raise typer.Exit(3) from None
-    except ValidationError as error:
-        raise _fail(3, f"设置不符合要求:{error}", "settings don't fit, see above") from None
-    except Told as told:
-        typer.echo(str(told), err=True)
-        raise typer.Exit(6) from None
-    except Refusal as refusal:
-        typer.echo(" · ".join(refusal.sentences) + f" {refusal.facts or ''}", err=True)
-        raise typer.Exit(6) from None
-    except (httpx2.TransportError, NotRunning):
-        raise _fail(
-            4,
-            "平台未在运行或连接不上,请先执行 shouwang run。",
-            "The platform isn't running or can't be reached: start it with shouwang run.",
-        ) from None
-    except OSError as error:
-        import errno
-
-        if error.errno == errno.EADDRINUSE:
-            raise _fail(
-                3, "端口已被占用,请用 --port 换一个。", "The port is taken: choose another with --port."
-            ) from None
-        raise _fail(3, f"系统错误:{error.strerror}", f"The system refused: {error.filename or ''}") from None
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -20,10 +21,12 @@ def _only_what_may_be_said(_: Any, __: str, entry: MutableMapping[str, Any]) -> 
 
 
 def set_up_logs(service: str) -> None:
-    """Write JSON lines to standard error; libraries speak from WARNING on."""
+    """Write JSON lines to standard error. Libraries say when and where from WARNING on, never what: it may name somebody."""
+    logging.Formatter.converter = time.gmtime
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format='{"logger":"%(name)s","level":"%(levelname)s"}'
-    )
+        stream=sys.stderr, level=logging.WARNING, datefmt="%Y-%m-%dT%H:%M:%S",
+        format='{"logger":"%(name)s","level":"%(levelname)s","at":"%(module)s:%(lineno)d","timestamp":"%(asctime)sZ"}',
+    )  # fmt: skip
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

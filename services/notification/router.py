@@ -171,15 +171,9 @@ class Router:
         known.end(heard.envelope)
 
     async def _tell(self, turn: _Turn, heard: Heard, known: Known) -> None:
-        envelope = heard.envelope
-        if envelope.onbehalfof is not None:
-            self._show(turn, heard, UUID(envelope.onbehalfof), Role.AUTHOR, _NOBODY)
-        for party in EVENTS[envelope.type].parties:
-            if body := envelope.data.get(party):
-                self._show(turn, heard, UUID(body), Role.PARTY, _NOBODY)
-        for (agency, role), given in sorted(known.held.items()):
+        for agency, role, given in audience(heard.envelope, known):
             self._show(turn, heard, agency, role, given)
-        if envelope.type == FactCorrected.type:
+        if heard.envelope.type == FactCorrected.type:
             await self._retract(turn, heard)
 
     async def _retract(self, turn: _Turn, heard: Heard) -> None:
@@ -241,6 +235,17 @@ class Router:
             [a for a, _, _ in pairs], [UUID(s) for _, s, _ in pairs], [c for _, _, c in pairs],
         )  # fmt: skip
         await rows.execute("update feed_head set head = $1", head + len(told))
+
+
+def audience(envelope: Envelope, known: Known) -> Iterator[tuple[UUID, Role, UUID]]:
+    """Give (body, role, grant) of all to whom an event goes, if the table shows it to that role."""
+    if envelope.onbehalfof is not None:
+        yield UUID(envelope.onbehalfof), Role.AUTHOR, _NOBODY
+    for party in EVENTS[envelope.type].parties:
+        if body := envelope.data.get(party):
+            yield UUID(body), Role.PARTY, _NOBODY
+    for (agency, role), given in sorted(known.held.items()):
+        yield agency, role, given
 
 
 def _pair(envelope: Envelope, place: int) -> tuple[str, str]:

@@ -33,6 +33,8 @@ class Working:
         self.unknown = 0
         self.last = time.monotonic()
         self._stop = asyncio.Event()
+        self._go = asyncio.Event()
+        self._go.set()
         self._accepted: set[str] = set()
         work = [
             *(self._register for _ in range(clerks)),
@@ -45,6 +47,7 @@ class Working:
         while not self._stop.is_set():
             await work()
             await asyncio.sleep(_PACE)
+            await self._go.wait()
 
     def _key(self) -> str:
         return str(UUID(int=self._dice.getrandbits(128), version=4))
@@ -106,7 +109,10 @@ class Working:
             await asyncio.sleep(0.02)
 
     async def shown(self, patience: float) -> None:
-        """Register a child and wait until it is on its township's page; raises Stuck where it does not come."""
+        """Register a child and wait until it is on its township's page; raises Stuck where it does not come.
+
+        Where it takes long everybody rests: what they go on adding to may grow faster than a busy machine works it off.
+        """
         key = self._key()
         await self._register(key)
         child = self.acknowledged[key]["events"][0]["subject"]
@@ -115,16 +121,20 @@ class Working:
             try:
                 await self._people["township-a-clerk"].ask(f"agency/children/{child}")
             except (Told, httpx2.TransportError) as error:
+                if time.monotonic() - began > patience:
+                    self._go.clear()
                 if time.monotonic() - began > 4 * patience:  # a backlog may stand before it
                     message = f"child {child} does not come to its township: {error}"
                     raise Stuck(message) from None
                 await asyncio.sleep(0.1)
             else:
+                self._go.set()
                 return
 
     async def stop(self, patience: float | None = None) -> None:
         """Let everybody finish; who has not after `patience` seconds is left in the dark."""
         self._stop.set()
+        self._go.set()
         done, _ = await asyncio.wait(self._tasks, timeout=patience)
         for task in done:
             task.result()

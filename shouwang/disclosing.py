@@ -1,0 +1,173 @@
+"""`shouwang disclosure`: what a body would be told of an event, and who would see more or less by another table."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from schemas.catalogue import EVENTS
+from schemas.notification import Role
+from schemas.words import CLASSES, ROLES
+from services.notification.disclosure import Disclosure, disclosure_table
+from shouwang.options import AsJson, AsProfile, Data, Profile, fail, folder_of, guarded
+
+if TYPE_CHECKING:
+    from services.notification.preview import Change, Told
+
+app = typer.Typer(no_args_is_help=True, help="谁被告知什么 · Who is told what, before anybody is told.")
+
+
+@app.command()
+def preview(
+    *,
+    event: Annotated[UUID, typer.Option(help="事件编号 · Id of the event")],
+    as_body: Annotated[str, typer.Option("--as", help="单位编号或名称 · Body: id or name", metavar="BODY")],
+    as_json: AsJson = False,
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:
+    """预览告知内容 · What a body would be told of an event now; with --json exactly the bytes. Nothing is opened."""
+    from services.notification.preview import preview as look
+
+    async def work() -> "list[Told]":
+        async with _rows(folder_of(data, profile)) as rows:
+            return await look(rows, disclosure_table(), event, await _body(rows, as_body))
+
+    told = guarded(work)
+    if as_json:
+        typer.echo(json.dumps([_bytes(t) for t in told], ensure_ascii=False))
+    elif not told:
+        typer.echo("该单位不会被告知此事件 · This body would not be told of it")
+    for t in told if not as_json else ():
+        typer.echo(f"{' · '.join(ROLES[t.role])}({t.clause})")
+        typer.echo(f"  可见 shown: {_classes(t.shown)}")
+        typer.echo(f"  不可见 withheld: {_classes(t.withheld)}")
+
+
+@app.command()
+def diff(
+    new: Annotated[Path, typer.Argument(help="新的规则表 · The other table", exists=True, dir_okay=False)],
+    old: Annotated[
+        Path | None,
+        typer.Argument(help="原规则表,默认现行表 · The table before, or today's", exists=True, dir_okay=False),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:  # fmt: skip
+    """比较规则表 · Who would see more or less by another table; with --data of a running platform, which bodies these are."""
+    from services.notification.preview import changes
+
+    before = _table(old) if old else disclosure_table()
+    found = changes(before, _table(new))
+    bodies = _bodies(folder_of(data, profile), {c.role for c in found}) if data and found else {}
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [c._asdict() | {"bodies": [b for b, _ in bodies.get(c.role, ())]} for c in found],
+                ensure_ascii=False,
+            )
+        )
+        return
+    for change in found:
+        typer.echo(_said(change))
+        for name, count in bodies.get(change.role, ()):
+            typer.echo(f"    {name}:{count} 名儿童 · children")
+    more = sum(c.more for c in found)
+    typer.echo(f"增加 {more} 项,减少 {len(found) - more} 项 · {more} more, {len(found) - more} less")
+
+
+def _table(path: Path) -> Disclosure:
+    from pydantic import ValidationError
+    from yaml import YAMLError
+
+    try:
+        return Disclosure(path.read_bytes())
+    except (ValidationError, YAMLError, UnicodeDecodeError) as error:
+        raise fail(5, f"{path.name} 不是合格的规则表:{error}", "not a disclosure table, see above") from None
+
+
+def _said(change: "Change") -> str:
+    zh, en = EVENTS[change.event].title
+    what = CLASSES[change.data_class] if change.data_class else ("发生此事", "that it happened")
+    role = ROLES[change.role]
+    sign = ("+ 可见", "sees") if change.more else ("- 不再可见", "no longer sees")
+    return f"{sign[0]} {role[0]}:{zh}的{what[0]}({change.clause}) · {role[1]} {sign[1]} {what[1]} of {en}"
+
+
+def _classes(names: Sequence[str]) -> str:
+    words = {data_class.value: zh for data_class, (zh, _) in CLASSES.items()}
+    return "、".join(f"{words[name]} {name}" for name in names) or "无 none"
+
+
+def _bytes(told: "Told") -> dict[str, Any]:
+    return {
+        "role": told.role.value, "clause": told.clause, "envelope": told.envelope.decode(),
+        "blocks": base64.b64encode(told.blocks).decode(), "shown": told.shown, "withheld": told.withheld,
+    }  # fmt: skip
+
+
+def _rows(folder: Path) -> Any:
+    """Open notification's database under its running role, which holds no key. Raises NotRunning."""
+    from contextlib import asynccontextmanager
+
+    import asyncpg
+
+    from infra.databases import urls
+    from infra.postgres import Postgres
+    from shouwang.embedded import secrets_of
+    from shouwang.running import NotRunning
+
+    @asynccontextmanager
+    async def opened() -> Any:
+        postgres = Postgres(folder / "postgres")
+        if not postgres.running:
+            raise NotRunning
+        link = await asyncpg.connect(
+            urls("notification", postgres.url, secrets_of(folder)["database"])["app"]
+        )
+        try:
+            yield link
+        finally:
+            await link.close()
+
+    return opened()
+
+
+async def _body(rows: Any, named: str) -> UUID:
+    """Return the id of a body that was named by id or by its name. Raises NotFound."""
+    from services.kernel.errors import NotFound
+
+    try:
+        return UUID(named)
+    except ValueError:
+        for body, name in (await _names(rows)).items():
+            if name == named:
+                return body
+    raise NotFound(body=named)
+
+
+async def _names(rows: Any) -> dict[UUID, str]:
+    from services.kernel.reference import Reference
+
+    reference = Reference()
+    await reference.load(rows)
+    return {body.id: body.name for body in reference.bodies.values()}
+
+
+def _bodies(folder: Path, roles: set[Role]) -> Mapping[Role, list[tuple[str, int]]]:
+    from services.notification.preview import held_by
+
+    async def work() -> dict[Role, list[tuple[str, int]]]:
+        async with _rows(folder) as rows:
+            names = await _names(rows)
+            held = await held_by(rows, sorted(roles))
+            return {role: [(names.get(b, str(b)), n) for b, n in bodies] for role, bodies in held.items()}
+
+    found: dict[Role, list[tuple[str, int]]] = guarded(work)
+    return found
