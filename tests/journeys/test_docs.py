@@ -121,7 +121,9 @@ async def test_the_readmes_export_verifies_and_a_changed_one_does_not() -> None:
         assert [(b["store"], b["seq"]) for b in json.loads(told.stdout)] == [("registry", 10)]
 
 
-@pytest.mark.parametrize("document", ["README.md", "README.zh.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "README.zh.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+)
 def test_every_file_that_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf8")
     paths = set(re.findall(r"`((?:services|schemas|infra|shouwang|tests|docs)/[\w./-]*)`", text))
@@ -151,3 +153,16 @@ def test_the_page_says_who_sees_the_mother_s_telephone_and_that_the_police_alone
     shown = sections["reporter"].partition("| 谁看得到 Who")[2].splitlines()[2:]
     assert len([line for line in shown if line.strip()]) == 1
     assert "办案公安" in sections["reporter"]
+
+
+def test_every_threat_names_tests_that_there_are() -> None:
+    """A line whose test was renamed or removed answers nothing any more."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf8")
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "Threat" not in line]
+    there = {
+        name for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf8"))
+    }  # fmt: skip
+    assert len(lines) > 15
+    assert [line for line in lines if not re.findall(r"`(test_\w+)`", line)] == []
+    assert set(re.findall(r"`(test_\w+)`", text)) <= there
