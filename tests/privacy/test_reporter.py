@@ -3,19 +3,17 @@
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from schemas.reporting import ReportFiled
 from services.kernel.telemetry import Metrics
-from services.kernel.world import RealWorld
 from services.registry.founding import body_id
 from services.reporting import report as reporting_report
 from shouwang.client import Told
-from tests.helpers import START, Running, embedded
+from tests.helpers import Running, embedded
+from tests.privacy.lived import LengthCipher, StepWorld
 
 PAIRS = 200
 POLICE = {str(body_id(key)) for key in ("police", "station-a", "station-b")}
@@ -24,45 +22,6 @@ REPORTERS = [
     "civil-affairs-officer", "institution-officer", "education-officer",
 ]  # fmt: skip
 WATCHERS = [*REPORTERS, "township-b-clerk", "county-officer", "procurator"]
-
-
-class StepWorld:
-    """Time stands until the test moves it; ids count up. So what is done in order comes out the same."""
-
-    def __init__(self) -> None:
-        self.moment = START
-        self._made = 0
-
-    def step(self) -> None:
-        self.moment += timedelta(minutes=1)
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def new_id(self) -> UUID:
-        self._made += 1
-        return UUID(int=self._made, version=4)
-
-    def secret(self, size: int) -> bytes:
-        return RealWorld().secret(size)
-
-
-class LengthCipher:
-    """Blocks depend on their padded length only; what they hold is remembered beside."""
-
-    alg = "TEST"
-
-    def __init__(self) -> None:
-        self._held: dict[bytes, bytes] = {}
-
-    def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
-        del key
-        self._held[bound_to] = plain
-        return b"." * (len(plain) + 28)
-
-    def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
-        del key, block
-        return self._held[bound_to]
 
 
 def reports(count: int, seed: int) -> list[dict[str, Any]]:

@@ -1,0 +1,175 @@
+"""Two histories that differ only in what a body may not see give it equal bytes, class by class (PRV-03)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas.fields import DataClass
+from schemas.notification import Role
+from services.notification.disclosure import _FILE, Disclosure, disclosure_table
+from services.registry.founding import body_id
+from shouwang.client import Told
+from tests.helpers import Running, embedded
+from tests.notification.test_feed_record import router_of
+from tests.privacy.lived import LengthCipher, StepWorld
+
+PAIRS = 2_000
+REGION = "990101001001"
+DIFFER: dict[DataClass, tuple[dict[str, Any], dict[str, Any]]] = {
+    DataClass.NAME: ({"name": "赵小禾"}, {"name": "钱小穗"}),
+    DataClass.IDNUMBER: (
+        {"family_id_numbers": {"mother": "990101198503050024"}},
+        {"family_id_numbers": {"mother": "990101198604070040"}},
+    ),
+    DataClass.ADDRESS: ({"residence": "上塘村3组"}, {"residence": "上塘村7组"}),
+    DataClass.CONTACT: (
+        {"family_phones": {"mother": "13900000001"}},
+        {"family_phones": {"mother": "13900000002"}},
+    ),
+    DataClass.FAMILY: ({"mother": {"name": "王桂花"}}, {"mother": {"name": "李秋菊"}}),
+    DataClass.SCHOOLING: (
+        {"schooling": "primary", "boards": True},
+        {"schooling": "primary", "boards": False},
+    ),
+    DataClass.HEALTH: ({"illness": "哮喘"}, {"illness": "癫痫"}),
+    DataClass.ECONOMIC: ({"income": ["务农"]}, {"income": ["低保"]}),
+}
+"""By class: what the first history says and what the second; as long, so that only the content differs."""
+SEES = {
+    "village-a1": {"village-a1-director"}, "civil-affairs": {"civil-affairs-officer"}, "station-a": {"police-a-desk"},
+    "township-b": {"township-b-clerk"}, "school-a": {"school-a-teacher", "school-a-head"},
+    "education": {"education-officer"}, "county": {"county-officer"}, "institution": {"institution-officer"},
+    "police": {"police-county"}, "auditor": {"procurator"},
+}  # fmt: skip
+"""Bodies and the posts that look on for them; the township that wrote it all sees it all."""
+ROLES = {"village-a1": Role.VILLAGE, "civil-affairs": Role.SUPERVISOR, "station-a": Role.AREA_POLICE}
+
+
+def facts(n: int, data_class: DataClass, *, second: bool) -> dict[str, Any]:
+    """A child whose facts of one class are those of the first history or of the second."""
+    told = {"region": REGION, "name": f"小{n:05}", "birth_date": "2015-03-05", "residence": f"上塘村{n}号"}
+    return (
+        told
+        | {k: v for each in DIFFER.values() for k, v in each[0].items() if k not in told}
+        | _said(n, data_class, second=second)
+    )
+
+
+def _said(n: int, data_class: DataClass, *, second: bool) -> dict[str, Any]:
+    said = dict(DIFFER[data_class][second])
+    if "name" in said:
+        said["name"] += f"{n:05}"  # nobody is a namesake of somebody else
+    return said
+
+
+async def history(
+    children: Sequence[tuple[int, DataClass]], *, second: bool, table: Disclosure | None = None
+) -> dict[tuple[str, DataClass], list[Any]]:
+    """Live through one history; return what each body is given of the children that differ in each class."""
+    async with embedded(world=StepWorld(), cipher=LengthCipher()) as running:
+        if table is not None:
+            router_of(running)._disclosure = table
+        clerk = await running.sign_in("township-a-clerk")
+        ids: dict[DataClass, list[str]] = {}
+        for n, data_class in children:
+            done = await clerk.do(
+                "registry/register-child", f"register-{n:06}", **facts(n, data_class, second=second)
+            )
+            ids.setdefault(data_class, []).append(done["events"][0]["subject"])
+        await running.client.settled()
+        return {
+            (body, data_class): [
+                await rows_of(running, body, mine), await looked_at(running, SEES[body], mine, DIFFER[data_class])
+            ]
+            for body in SEES for data_class, mine in ids.items()
+        }  # fmt: skip
+
+
+async def rows_of(running: Running, body: str, children: Sequence[str]) -> list[str]:
+    """What stands in a body's feed and rows about these children."""
+    mine = (body_id(body), children)
+    feed = (
+        "select f.event, f.role, f.clause, f.shown, h.envelope, h.blocks from feed f join heard h using (event)"
+        " where f.agency = $1 and f.child = any($2::uuid[]) order by 1, 2"
+    )
+    found = [
+        [row["event"], row["role"], row["clause"], row["shown"], row["envelope"]]
+        for row in await running.fetch("notification", feed, *mine)
+    ]
+    for table, order in (
+        ("entry", "event, role"),
+        ("child", "child"),
+        ("task", "kind, ref"),
+        ("token", "child, token"),
+    ):
+        found += [
+            list(row)
+            for row in await running.fetch(
+                "agency",
+                f"select * from {table} where agency = $1 and child = any($2::uuid[]) order by {order}",
+                *mine,
+            )
+        ]
+    return [str(row) for row in found]
+
+
+async def looked_at(
+    running: Running,
+    posts: set[str],
+    children: Sequence[str],
+    differ: tuple[Mapping[str, Any], Mapping[str, Any]],
+) -> list[Any]:
+    """What a body's people are answered: pages, the ledger with its filters, a search for what they may not know."""
+    answers: list[Any] = []
+    for post in sorted(posts):
+        who = await running.sign_in(post)
+        tasks = (await who.ask("agency/worklist"))["tasks"]
+        ledger = (await who.ask("agency/ledger", schooling="primary"))["children"]
+        answers += [each for each in (*tasks, *ledger) if each["child"] in children]
+        for name in (said["name"] for said in differ if "name" in said):
+            found = await running.client.request(
+                "POST", "/agency/search", headers=who.headers, json={"name": name}
+            )
+            answers.append(found.json())
+        for child in children[:: max(1, len(children) // 10)]:
+            try:
+                answers.append(await who.ask(f"agency/children/{child}"))
+            except Told as told:
+                answers.append([told.status, told.body])
+    return answers
+
+
+def unseen(table: Disclosure, body: str) -> set[DataClass]:
+    """The classes of a ledger that a body may not see."""
+    if body not in ROLES:
+        return set(DIFFER)
+    rule = table.find_rule("registry.child-registered.v1", ROLES[body])
+    assert rule is not None
+    return set(DIFFER) - set(rule.show)
+
+
+async def differing(
+    count: int, table: Disclosure, lived_by: Disclosure | None = None
+) -> set[tuple[str, DataClass]]:
+    """Return (body, class) where the histories differ for somebody who may not see the class."""
+    children = [(n, list(DIFFER)[n % len(DIFFER)]) for n in range(count)]
+    one = await history(children, second=False, table=lived_by)
+    other = await history(children, second=True, table=lived_by)
+    return {at for at in one if at[1] in unseen(table, at[0]) and one[at] != other[at]}
+
+
+@pytest.mark.req("PRV-03")
+async def test_2000_pairs_that_differ_in_a_class_that_a_body_may_not_see_give_it_equal_bytes() -> None:
+    assert await differing(PAIRS, disclosure_table()) == set()
+
+
+@pytest.mark.req("PRV-03")
+async def test_a_class_that_is_shown_to_the_wrong_role_is_noticed() -> None:
+    """Planted: the station is shown telephones, and the table that the test asks says that it is not."""
+    lines = yaml.safe_load(_FILE.read_bytes())
+    lines["registry.child-registered.v1"]["area_police"]["show"].append("contact")
+    leaky = Disclosure(yaml.safe_dump(lines, allow_unicode=True).encode())
+    found = await differing(16, disclosure_table(), lived_by=leaky)
+    assert found == {("station-a", DataClass.CONTACT)}
