@@ -173,6 +173,15 @@ class Commands:
         ((_, parts, stored),) = await self._begun([asked])
         return await self._plan(asked, parts, stored)
 
+    async def may(self, asked: Asked) -> list[Rule]:
+        """Return the rules by which a command would be carried out now, or raise what would refuse it. Appends nothing."""
+        plan = await self.plan(asked)
+        held = await self._store.holders([token for token, _ in plan.claims]) if plan.claims else {}
+        for token, holder in plan.claims:
+            if held.get(token, holder) != holder:
+                raise AlreadyOnFile(child=str(held[token]))
+        return plan.rules
+
     async def _begun(self, many: Sequence[Asked]) -> list[tuple[Asked, Parts, Mapping[UUID, list[Stored]]]]:
         """Return each command's parts, with the streams of all."""
         begun = [(asked, list(asked.command.each(self._world.new_id))) for asked in many]

@@ -68,7 +68,7 @@ class Done(BaseModel):
     repeated: bool = Field(description="是否为重复请求的首次答复 · True where this is the first answer again")
 
 
-class MayToo(BaseModel):
+class RuleTold(BaseModel):
     """A rule of the authority table."""
 
     bodies: list[str] = Field(description="单位类别 · Kinds of body")
@@ -88,7 +88,7 @@ class May(BaseModel):
     )
     zh: str = Field(description="说明 · Why, in Chinese")
     en: str = Field(description="说明(英文) · Why")
-    who: list[MayToo] = Field(description="谁可以办理 · Who may issue this command at all")
+    who: list[RuleTold] = Field(description="谁可以办理 · Who may issue this command at all")
 
 
 def done(answer: Answer) -> Done:
@@ -162,17 +162,17 @@ def _may_route(router: APIRouter, commands: Commands, who: Who) -> None:
         _require_json(request)
         asked = Asked(parse(models[command], await body_of(request)), asker)
         others = [
-            MayToo(bodies=list(rule.bodies), scope=rule.scope, clause=rule.clause)
+            RuleTold(bodies=list(rule.bodies), scope=rule.scope, clause=rule.clause)
             for rule in authority_table()[command]
         ]
         try:
-            plan = await commands.plan(asked)
+            rules = await commands.may(asked)
         except Refusal as refusal:
             if refusal.status >= 500:
                 raise
             zh, en = refusal.sentences
             return May(may=False, clauses=[], code=refusal.code, zh=zh, en=en, who=others)
-        clauses = list(dict.fromkeys(rule.clause for rule in plan.rules))
+        clauses = list(dict.fromkeys(rule.clause for rule in rules))
         return May(may=True, clauses=clauses, code=None, zh="可以办理", en="Allowed.", who=others)
 
 

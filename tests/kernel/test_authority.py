@@ -194,6 +194,14 @@ async def test_of_another_s_file_it_says_no_more_than_the_command(running: Runni
     assert (await ask(running, "township-a-clerk", "registry/update-ledger-entry", change))["may"]
 
 
+async def test_of_a_child_that_is_on_file_already_it_says_so(running: Running) -> None:
+    twice = CHILD | {"name": "王小麦"}
+    assert await do(running, "township-a-clerk", "registry/register-child", twice) is None
+    told = await ask(running, "township-a-clerk", "registry/register-child", twice)
+    assert told["code"] == await do(running, "township-a-clerk", "registry/register-child", twice)
+    assert told["code"] == "already-on-file"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
