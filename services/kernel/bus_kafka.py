@@ -184,26 +184,28 @@ class _Begin(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Seek: to a hint that holds for what is known, else to the oldest."""
         self._subscription.forget()
-        hints = await self._hints()
-        held = {tp for tp in assigned if tp in hints and self._holds(tp, hints[tp].metadata)}
+        cluster, hints = await self._asked()
+        self._subscription.cluster = cluster
+        held = {tp for tp in assigned if tp in hints and self._holds(tp, cluster, hints[tp].metadata)}
         for tp in held:
             self._consumer.seek(tp, hints[tp].offset)
         if rest := set(assigned) - held:
             await self._consumer.seek_to_beginning(*rest)
 
-    async def _hints(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
-        """Ask the broker: one that was wiped has none."""
+    async def _asked(self) -> tuple[str, Mapping[TopicPartition, OffsetAndMetadata]]:
+        """Ask the broker which cluster it is and for its hints: one that was wiped has none, or such as came too late."""
         try:
             async with _asking(self._bootstrap) as admin:
-                return dict(await admin.list_consumer_group_offsets(self._group))
+                cluster = str((await admin.describe_cluster())["cluster_id"])
+                return cluster, dict(await admin.list_consumer_group_offsets(self._group))
         except (KafkaError, OSError):
-            return {}
+            return "", {}
 
-    def _holds(self, tp: TopicPartition, told: str) -> bool:
+    def _holds(self, tp: TopicPartition, cluster: str, told: str) -> bool:
         checkpoint = self._known.get(self._subscription.sources[tp.topic])
-        store, _, seq = told.partition(" ")
+        of, store, seq = (*told.split(" "), "", "")[:3]
         return (
-            checkpoint is not None and str(checkpoint.store) == store
+            checkpoint is not None and bool(cluster) and of == cluster and str(checkpoint.store) == store
             and checkpoint.places.get(tp.partition, 0) >= int(seq)
         )  # fmt: skip
 
@@ -211,14 +213,17 @@ class _Begin(ConsumerRebalanceListener):  # type: ignore[misc]
 class KafkaSubscription:
     """A group member. The checkpoint beside the rows says what is news; committed offsets are hints where to begin.
 
-    Beside an offset stands up to which seq of which store all was known when it was committed: whoever knows that much
-    may begin there. Rows that were restored from an older backup know less, and are read for from the oldest.
+    Beside an offset stands up to which seq of which store all was known when it was committed, and on which cluster:
+    whoever knows that much may begin there. Rows that were restored from an older backup know less, and are read for
+    from the oldest. A commit goes on until a broker takes it, which may be one that was wiped meanwhile.
     """
 
     def __init__(self, consumer: Any, sources: dict[str, str]) -> None:
         """Wrap a consumer that is about to start."""
         self._consumer = consumer
         self.sources = sources
+        self.cluster = ""
+        """Which cluster it reads; unknown where the broker did not say."""
         self._read: dict[TopicPartition, int] = {}
         self._marked = time.monotonic()
 
@@ -243,7 +248,7 @@ class KafkaSubscription:
         hints, places = {}, known()
         for tp, offset in self._read.items():
             if (checkpoint := places.get(self.sources[tp.topic])) and tp in self._consumer.assignment():
-                told = f"{checkpoint.store} {checkpoint.places.get(tp.partition, 0)}"
+                told = f"{self.cluster} {checkpoint.store} {checkpoint.places.get(tp.partition, 0)}"
                 hints[tp] = OffsetAndMetadata(offset, told)
         self._read.clear()
         with suppress(KafkaError, OSError):
