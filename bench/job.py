@@ -18,7 +18,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import uvloop
 
 from bench.measuring import Sample
 from schemas.envelope import decode
@@ -250,4 +249,4 @@ async def _said(process: asyncio.subprocess.Process, word: str) -> None:
 if __name__ == "__main__":
     os.dup2(2, 1)  # what anybody prints is no answer of ours
     calm_the_collector()
-    uvloop.run(_serve())
+    asyncio.run(_serve())  # as the Kafka profile does: NotOnUvloop

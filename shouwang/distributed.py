@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import httpx2
-import uvloop
 
 from infra.databases import SERVICES, prepare, urls
 from infra.errors import StartFailed
@@ -172,6 +171,7 @@ async def serve(name: str, founding: Path | None) -> None:
 
 if __name__ == "__main__":
     try:
-        uvloop.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+        # Not uvloop: see NotOnUvloop.
+        asyncio.run(serve(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
     except AuditKeyRefused as refused:
         sys.exit(str(refused))

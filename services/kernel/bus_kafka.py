@@ -42,8 +42,18 @@ def _record(source: str, message: Any) -> Record:
     )  # fmt: skip
 
 
+class NotOnUvloop(Exception):  # noqa: N818
+    """Kafka 客户端须在 asyncio 自带的事件循环上运行。 · Kafka clients run on asyncio's own loop.
+
+    uvloop raises where a closed connection is written to; aiokafka expects silence there, and its task that learns of
+    the cluster ends. The client then waits for ever, also when it is to stop.
+    """
+
+
 async def _start(client: Any) -> None:
-    """Connect, or leave nothing of it open."""
+    """Connect, or leave nothing of it open. Raises NotOnUvloop."""
+    if type(asyncio.get_running_loop()).__module__.startswith("uvloop"):
+        raise NotOnUvloop
     try:
         await client.start()
     except BaseException:

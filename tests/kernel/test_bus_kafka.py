@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import uvloop
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -211,3 +212,34 @@ async def hints_of(server: Kafka, group: str) -> dict[TopicPartition, OffsetAndM
         return dict(await admin.list_consumer_group_offsets(group))
     finally:
         await admin.close()
+
+
+async def test_a_closed_connection_does_not_end_what_learns_of_the_cluster(kafka: Kafka) -> None:
+    """On uvloop it did: writing there raises what aiokafka does not expect, and the member stood still for ever."""
+    source, group = f"exam-{uuid4()}", f"view-{uuid4()}"
+    await create_topics(kafka.bootstrap, {topic_of(source): PARTITIONS})
+    bus = KafkaBus(kafka.bootstrap)
+    subscription = await bus.subscribe(group, [source])
+    client = subscription._consumer._client
+    for connection in list(client._conns.values()):
+        connection._writer.transport.abort()
+        await asyncio.sleep(0)
+        connection._writer.write(
+            b"x"
+        )  # as aiokafka does before it hears of it: uvloop raises RuntimeError here
+    async with asyncio.timeout(30):
+        while not await client.force_metadata_update():
+            await asyncio.sleep(0.05)
+        await bus.publish(source, [Record(source, 3, 1, 0, uuid4(), "child", b"{}")])
+        while not await subscription.batch():
+            pass
+    await subscription.close()
+    await bus.close()
+
+
+def test_clients_of_kafka_refuse_a_loop_on_which_they_stand_still(kafka: Kafka) -> None:
+    async def subscribed() -> None:
+        await KafkaBus(kafka.bootstrap).subscribe("group", ["exam"])
+
+    with pytest.raises(bus_kafka.NotOnUvloop):
+        uvloop.run(subscribed())
