@@ -1,6 +1,7 @@
 """A person at the API: signs in, issues commands, asks, and waits until everybody has heard."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -71,17 +72,18 @@ class Platform:
     async def settled(self) -> dict[str, Any]:
         """Wait until every consumer has handled all that its sources hold; returns the places.
 
-        Raises TimeoutError, naming who is behind or has stopped.
+        A service that starts again right now is waited for. Raises TimeoutError, naming who is behind or has stopped.
         """
         before: Any = None
         places: dict[str, Any] = {}
         try:
             async with asyncio.timeout(_SETTLE_SECONDS):
                 while True:
-                    places = await self.positions()
-                    if not behind(places) and places == before:
-                        return places
-                    before = places
+                    with contextlib.suppress(httpx2.TransportError):
+                        places = await self.positions()
+                        if not behind(places) and places == before:
+                            return places
+                        before = places
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
             raise TimeoutError("; ".join(behind(places)[:20])) from None
