@@ -86,7 +86,7 @@ class Platform:
                         before = places
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
-            raise TimeoutError("; ".join(behind(places)[:20])) from None
+            raise TimeoutError("; ".join(behind(places)[:20]) or "somebody does not answer") from None
 
 
 def behind(places: Mapping[str, Any]) -> list[str]:

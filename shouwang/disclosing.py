@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import typer
 from schemas.catalogue import EVENTS
 from schemas.notification import Role
 from schemas.words import CLASSES, ROLES
+from services.kernel.errors import NotFound
 from services.notification.disclosure import Disclosure, disclosure_table
 from shouwang.options import AsJson, AsProfile, Data, Profile, fail, folder_of, guarded
 
@@ -35,7 +37,13 @@ def preview(
 
     async def work() -> "list[Told]":
         async with _rows(folder_of(data, profile)) as rows:
-            return await look(rows, disclosure_table(), event, await _body(rows, as_body))
+            body = await _body(rows, as_body)
+            try:
+                return await look(rows, disclosure_table(), event, body)
+            except NotFound:
+                raise fail(
+                    6, f"通知服务未收到事件 {event}。", "Notification has heard no such event."
+                ) from None
 
     told = guarded(work)
     if as_json:
@@ -112,10 +120,9 @@ def _bytes(told: "Told") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rows(folder: Path) -> Any:
+@asynccontextmanager
+async def _rows(folder: Path) -> AsyncIterator[Any]:
     """Open notification's database under its running role, which holds no key. Raises NotRunning."""
-    from contextlib import asynccontextmanager
-
     import asyncpg
 
     from infra.databases import urls
@@ -123,33 +130,25 @@ def _rows(folder: Path) -> Any:
     from shouwang.embedded import secrets_of
     from shouwang.running import NotRunning
 
-    @asynccontextmanager
-    async def opened() -> Any:
-        postgres = Postgres(folder / "postgres")
-        if not postgres.running:
-            raise NotRunning
-        link = await asyncpg.connect(
-            urls("notification", postgres.url, secrets_of(folder)["database"])["app"]
-        )
-        try:
-            yield link
-        finally:
-            await link.close()
-
-    return opened()
+    postgres = Postgres(folder / "postgres")
+    if not postgres.running:
+        raise NotRunning
+    link = await asyncpg.connect(urls("notification", postgres.url, secrets_of(folder)["database"])["app"])
+    try:
+        yield link
+    finally:
+        await link.close()
 
 
 async def _body(rows: Any, named: str) -> UUID:
-    """Return the id of a body that was named by id or by its name. Raises NotFound."""
-    from services.kernel.errors import NotFound
-
+    """Return the id of a body that was named by id or by its name."""
     try:
         return UUID(named)
     except ValueError:
         for body, name in (await _names(rows)).items():
             if name == named:
                 return body
-    raise NotFound(body=named)
+    raise fail(6, f"没有名为“{named}”的单位。", "No body of that name is on record.")
 
 
 async def _names(rows: Any) -> dict[UUID, str]:

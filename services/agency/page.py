@@ -120,7 +120,8 @@ def read_entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:
     first: dict[UUID, Entry] = {}
     for row in rows:
         entry = Entry(*row)
-        if entry is not (same := first.setdefault(entry.event, entry)):
+        same = first.setdefault(entry.event, entry)
+        if entry is not same and entry.envelope == same.envelope:
             entry.told = same.told
             if entry.blocks == same.blocks:
                 entry.closed = same.closed

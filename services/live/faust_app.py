@@ -49,9 +49,8 @@ def faust_feed(
         # Faust makes its folder wherever it is started, even where it keeps nothing.
         with TemporaryDirectory(prefix="shouwang-live-") as folder:
             app = make_app(bootstrap, group, folder, source, windows, left, caught_up)
-            watching = asyncio.create_task(
-                _watch(app, bus, cluster, end)
-            )  # also while it starts: that may hang
+            # Also while Faust starts: that may hang.
+            watching = asyncio.create_task(_watch(app, bus, cluster, end))
             try:
                 async with faust_app_running(app):
                     await watching

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from infra.errors import StartFailed
+from shouwang.client import Platform
 from shouwang.distributed import Distributed
 
 UNUSED: Any = None
@@ -52,3 +54,19 @@ async def test_a_log_that_does_not_hold_does_not_keep_the_platform_from_starting
     finally:
         await platform.stop()
         server.close()
+
+
+async def test_who_waits_until_all_is_settled_waits_for_a_service_that_starts_again() -> None:
+    asked: list[int] = []
+
+    class Restarting(Platform):
+        async def positions(self) -> dict[str, Any]:
+            asked.append(1)
+            if len(asked) == 2:
+                raise httpx2.ConnectError("it starts")
+            return {}
+
+    platform = Restarting({})
+    assert await platform.settled() == {}
+    assert len(asked) == 3
+    await platform.close()
