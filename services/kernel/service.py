@@ -38,7 +38,10 @@ class Tools:
 
 @dataclass
 class Service:
-    """A running service. `loops` go on until `stop`; one that falls is logged and started again."""
+    """A running service. `loops` go on until `stop`; one that falls is logged and started again.
+
+    `first` is done before the service counts as started: nobody is answered before it.
+    """
 
     name: str
     tools: Tools
@@ -47,14 +50,17 @@ class Service:
     reference: Reference
     consumers: Sequence[Consumer]
     loops: Sequence[Callable[[], Awaitable[None]]]
+    first: Sequence[Callable[[], Awaitable[None]]] = ()
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _closes: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
-        """Load the reference copy and start every loop."""
+        """Load the reference copy, start every loop, and do what comes first."""
         await self.reference.load(self.tools.database)
         everything = [*self.loops, *(consumer.run for consumer in self.consumers)]
         self._tasks = [asyncio.create_task(keep(self.name, loop)) for loop in everything]
+        for act in self.first:
+            await keep(self.name, act)
 
     async def stop_loops(self) -> None:
         """End every loop; what was accepted is in the database, what was not is told so."""

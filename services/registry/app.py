@@ -45,5 +45,6 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
         path.store,
         path.reference,
         consumers,
-        [path.store.run, path.relay.run, found_once],
+        [path.store.run, path.relay.run],
+        [found_once],
     )
