@@ -21,6 +21,7 @@ Fold = Callable[[Connection, Sequence[Record]], Awaitable[None]]
 _RETRY_SECONDS = 0.5
 _PATIENCE = 3
 _QUOTA = 20
+_ALONE = "pg_advisory_xact_lock(hashtext($1), {})"
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Record).decode
 
@@ -223,18 +224,23 @@ class Consumer:
     async def _checkpoint(self, rows: Connection, moved: dict[tuple[str, int], int]) -> None:
         """Move the checkpoint from where we know it to be; anything else means that somebody else moved it.
 
-        Where somebody moves it right now, both statements wait, and then see what they did.
+        Until the transaction ends nobody else writes for these partitions, of whichever source: rows of a child hang on
+        all of them. Who waits for that then sees what was done.
         """
+        moving = sorted(
+            moved, key=lambda at: at[1]
+        )  # in one order everywhere: two members don't wait for each other
         done = await rows.fetch(
-            "with m as (select * from unnest($2::text[], $3::smallint[], $4::uuid[], $5::bigint[], $6::bigint[])"
+            f"with m as materialized (select m.*, {_ALONE.format('partition')} from"
+            " unnest($2::text[], $3::smallint[], $4::uuid[], $5::bigint[], $6::bigint[])"
             " m (source, partition, incarnation, seq, old)),"
             " on_its_way as (update checkpoint c set incarnation = m.incarnation, seq = m.seq from m where c.consumer = $1"
             " and c.source = m.source and c.partition = m.partition and c.seq = m.old returning 1),"
             " begun as (insert into checkpoint (consumer, source, partition, incarnation, seq)"
             " select $1, source, partition, incarnation, seq from m where old = 0 on conflict do nothing returning 1)"
             " table on_its_way union all table begun",
-            self.name, [s for s, _ in moved], [p for _, p in moved], [self._stores[s] for s, _ in moved],
-            list(moved.values()), [self.places.get(at, 0) for at in moved],
+            self.name, [s for s, _ in moving], [p for _, p in moving], [self._stores[s] for s, _ in moving],
+            [moved[at] for at in moving], [self.places.get(at, 0) for at in moving],
         )  # fmt: skip
         if len(done) != len(moved):
             raise Fenced
@@ -261,8 +267,9 @@ class Consumer:
                     async with self._database.transaction() as rows:
                         # Taken first: where another member of the group had it, it was applied.
                         record = await rows.fetchval(
-                            "delete from parked where consumer = $1 and source = $2 and seq = $3 returning record",
-                            self.name, source, queue[0].seq,
+                            f"with alone as materialized (select {_ALONE.format('$4::int')})"
+                            " delete from parked using alone where consumer = $1 and source = $2 and seq = $3 returning record",
+                            self.name, source, queue[0].seq, partition_of(key),
                         )  # fmt: skip
                         if record is not None:
                             await self._fold(rows, [_unpack(record)])

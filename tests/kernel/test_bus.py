@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -346,6 +346,66 @@ async def test_what_stood_aside_is_applied_by_one_member_though_both_have_loaded
     await asyncio.gather(*(member._release(poison=True) for member in members))
     assert [member.parked for member in members] == [0, 0]
     assert await rows.seen() == [("child", 1)]
+
+
+class Counting:
+    """A view that reads a child's row, lets whoever writes beside it go as far as it gets, and then writes."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.inside = 0
+        self.together = 1
+
+    async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
+        found = await rows.fetchval("select count from counted where child = $1", records[0].key) or 0
+        self.inside += 1
+        async with asyncio.timeout(30):
+            while self.inside < self.together and not await self.database.fetch(
+                "select from pg_locks where not granted"
+            ):
+                await asyncio.sleep(0.01)
+        await rows.execute(
+            "insert into counted values ($1, $2) on conflict (child) do update set count = excluded.count",
+            records[0].key, found + len(records),
+        )  # fmt: skip
+
+    async def count(self, child: str) -> int:
+        rows = await self.database.fetch("select count from counted where child = $1", child)
+        return int(rows[0][0])
+
+
+@pytest.mark.req("PLT-08")
+async def test_two_members_that_read_different_sources_write_a_childs_rows_one_after_the_other(
+    new_database: NewDatabase,
+) -> None:
+    """One was stopped for a while, another took its partitions; each moves a checkpoint that the other has not moved."""
+    sources = [f"exam-{uuid4()}" for _ in range(2)]
+    database, child, store = await new_database(), str(uuid4()), uuid4()
+    await database.fetch("create table counted (child text primary key, count integer)")
+    view = Counting(database)
+    members = [Consumer("view", sources, database, EmbeddedBus(), view.fold) for _ in sources]
+
+    async def hears(member: Consumer, source: str, seq: int, after: str = "") -> None:
+        value = b'{"after":"%s"}' % after.encode() if after else b"{}"
+        await member._apply(
+            member._news([Record(source, partition_of(child), seq, seq - 1, store, child, value)])
+        )
+
+    async def together(*acts: Awaitable[None]) -> None:
+        view.inside, view.together = 0, len(acts)
+        await asyncio.gather(*acts)
+
+    await together(hears(members[0], sources[0], 1), hears(members[1], sources[1], 1))
+    assert await view.count(child) == 2
+
+    # What was set aside and is taken up again is no different.
+    await members[0]._load()
+    await hears(members[0], sources[0], 2, after=f"{sources[1]}:2")
+    await together(hears(members[1], sources[1], 2))
+    await members[0]._load()
+    assert members[0].parked == 1
+    await together(members[0]._release(), hears(members[1], sources[1], 3))
+    assert await view.count(child) == 5
 
 
 async def waiting_relays(database: Database) -> int:
