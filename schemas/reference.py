@@ -77,6 +77,21 @@ class PostAssigned(Event):
     duty: Annotated[Title, Field(description="岗位名称 · What the post is")]
     valid_from: Annotated[OpenDay, Field(description="任职起 · Held from")]
     valid_to: Annotated[OpenDay | None, Field(description="任职止 · Held to")] = None
+    deputy_of: Annotated[
+        PostId | None, Field(description="代理的岗位 · The post for which a deputy stands in")
+    ] = None
+
+
+class PostEnded(Event):
+    """A person has left a post: whatever token they show, they act from it no more. [PLT-06]"""
+
+    type: ClassVar[str] = "reference.post-ended.v1"
+    subject: ClassVar[str] = "post"
+    title: ClassVar[tuple[str, str]] = ("岗位卸任", "Post ended")
+    requirements: ClassVar[tuple[str, ...]] = ("PLT-06",)
+
+    post: PostId
+    body: BodyId
 
 
 class PolicyPackAdopted(Event):

@@ -201,6 +201,21 @@ def export_ledger(
     typer.echo(str(to))
 
 
+@app.command("sign-in")
+def sign_in(
+    issuer: Annotated[
+        str, typer.Option(help="身份提供方地址 · Address of the OIDC issuer", envvar="SHOUWANG_OIDC_ISSUER")
+    ],
+) -> None:
+    """登录身份提供方,打印令牌 · Sign in at the OIDC provider and print a token: export SHOUWANG_TOKEN=$(shouwang sign-in)."""
+    from shouwang.signing_in import sign_in as signed_in
+
+    def show(address: str) -> None:
+        typer.echo(f"请在本机浏览器打开 · Open in a browser on this machine:\n{address}", err=True)
+
+    typer.echo(guarded(lambda: signed_in(issuer, show)))
+
+
 @app.command()
 def find(
     *,

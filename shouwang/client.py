@@ -28,9 +28,10 @@ class Told(Exception):  # noqa: N818
 class Platform:
     """The platform as its users reach it: a base URL for each service."""
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
-        """Talk to these."""
+    def __init__(self, urls: Mapping[str, str], token: str | None = None) -> None:
+        """Talk to these; with a `token` of an OIDC provider, as whom it names, else by the development sign-in."""
         self.urls = urls
+        self.token = token
         self.http = httpx2.AsyncClient(timeout=120)
 
     async def close(self) -> None:
@@ -49,12 +50,16 @@ class Platform:
         return answer
 
     async def people(self) -> list[dict[str, Any]]:
-        """Return whom one can sign in as."""
-        found: list[dict[str, Any]] = (await self.request("GET", "/registry/dev/people")).json()
+        """Return the posts that one can sign in to."""
+        path = "/registry/posts/mine" if self.token else "/registry/dev/people"
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        found: list[dict[str, Any]] = (await self.request("GET", path, headers=headers)).json()
         return found
 
     async def sign_in(self, post: UUID) -> "Person":
         """Sign in to a post."""
+        if self.token:
+            return Person(self, self.token, post=post)
         answer = await self.request("POST", "/registry/dev/sign-in", json={"post": str(post)})
         return Person(self, answer.json()["access_token"])
 
@@ -110,10 +115,14 @@ def behind(places: Mapping[str, Any]) -> list[str]:
 class Person:
     """Somebody signed in."""
 
-    def __init__(self, platform: Platform, token: str, purpose: str = "case-work") -> None:
-        """Act with this token."""
+    def __init__(
+        self, platform: Platform, token: str, purpose: str = "case-work", post: UUID | None = None
+    ) -> None:
+        """Act with this token, from this post where it names none."""
         self._platform = platform
         self.headers = {"Authorization": f"Bearer {token}", "X-Purpose": purpose}
+        if post is not None:
+            self.headers["X-Post"] = str(post)
 
     async def do(self, path: str, key: str | None = None, **fields: Any) -> dict[str, Any]:
         """Issue a command: `do("registry/register-child", …)`; returns what it did."""

@@ -1,6 +1,7 @@
 """What the commands of `shouwang` share: options, the data folder, and errors that are foreseen, each with its exit code."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -52,7 +53,7 @@ async def with_platform(data: Path | None, url: str | None, use: Callable[[Any],
         if running is None:
             raise NotRunning
         urls = running["urls"]
-    platform = Platform(urls)
+    platform = Platform(urls, os.environ.get("SHOUWANG_TOKEN"))
     try:
         return await use(platform)
     finally:

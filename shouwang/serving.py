@@ -26,6 +26,7 @@ from services.kernel.bus import Bus
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
+from services.kernel.oidc import Provider
 from services.kernel.sealing import AesGcm, Cipher
 from services.kernel.service import Service, Tools
 from services.kernel.settings import Settings
@@ -49,22 +50,28 @@ async def open_service(
     world = world or RealWorld()
     keys = keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
     database = await Database.open(urls.get("projector", urls["app"]))
-    tools = Tools(
-        database,
-        bus,
-        keys,
-        cipher or AesGcm(world),
-        world,
-        Tokens(settings.token_secret),
-        settings.service_secret,
+    tokens = (
+        Provider(settings.oidc_issuer, settings.oidc_audience)
+        if settings.oidc_issuer
+        else Tokens(settings.token_secret)
     )
+    tools = Tools(database, bus, keys, cipher or AesGcm(world), world, tokens, settings.service_secret)
+    service = await _build(name, settings, urls, tools, founding, feed, looks)
+    if isinstance(tokens, Provider):
+        service.also_close(tokens.close)
+    elif name == "registry":
+        service.app.include_router(
+            sign_in_routes(tokens, service.reference, settings.host), prefix="/registry"
+        )
+    return service
+
+
+async def _build(
+    name: str, settings: Settings, urls: Urls, tools: Tools, founding: Path | None, feed: FeedQuestions | None,
+    looks: LookQuestions | None,
+) -> Service:  # fmt: skip
     if name == "registry":
-        service = registry.build(tools, founding)
-        if settings.environment == "development":
-            service.app.include_router(
-                sign_in_routes(tools.tokens, service.reference, settings.host), prefix="/registry"
-            )
-        return service
+        return registry.build(tools, founding)
     if name == "reporting":
         return reporting.build(tools)
     if name == "assessment":
@@ -72,13 +79,13 @@ async def open_service(
     if name == "notification":
         return notification.build(tools)
     if name == "live":
-        return live.build(tools, _live_feed(settings, bus, world))
+        return live.build(tools, _live_feed(settings, tools.bus, tools.world))
     if name == "audit":
         asking = None if looks else LookClient(settings.agency_url, settings.service_secret)
         read = looks or asking
         assert read is not None  # noqa: S101 - one of the two lines above
         signer = await open_signer(
-            database, settings.audit_key, tools.world.now(), renew=settings.new_audit_key
+            tools.database, settings.audit_key, tools.world.now(), renew=settings.new_audit_key
         )
         auditor = audit.build(tools, read, signer)
         if asking is not None:

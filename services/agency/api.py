@@ -102,7 +102,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
 
     @router.get("/worklist", summary="待办 · What there is to do")
     async def worklist(request: Request, x_purpose: Purpose, at_least: AtLeast = None) -> Worklist:  # noqa: ARG001
-        asker = who(request)
+        asker = await who(request)
         await reading.wait_for(at_least)
         return await views.worklist(asker)
 
@@ -119,7 +119,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
         after: Annotated[UUID | None, Query(description="上页的 next · `next` of the page before")] = None,
         at_least: AtLeast = None,
     ) -> Ledger:  # fmt: skip
-        asker = who(request)
+        asker = await who(request)
         await reading.wait_for(at_least)
         wanted = {
             "region": region, "categories": category, "undetermined": undetermined, "sex": sex,
@@ -142,7 +142,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
         closing_date: Annotated[date, Query(description="填报截止日期 · Ages are counted to this day")],
         at_least: AtLeast = None,
     ) -> Response:
-        asker = who(request)
+        asker = await who(request)
         await reading.wait_for(at_least)
         book = await exporting.export(asker, kind, closing_date)
         return Response(
@@ -158,7 +158,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
         wanted: Search,
         at_least: AtLeast = None,
     ) -> list[Summary]:
-        asker = who(request)
+        asker = await who(request)
         await reading.wait_for(at_least)
         return await views.search(asker, wanted.name, wanted.number.upper() if wanted.number else None)
 
@@ -169,7 +169,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
         wanted: Wanted,
         at_least: AtLeast = None,
     ) -> Candidates:
-        asker = who(request)
+        asker = await who(request)
         await reading.wait_for(at_least)
         number = wanted.id_number.upper() if wanted.id_number else None
         return await finding.candidates(
@@ -189,7 +189,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
             ),
         ] = None,
     ) -> Page:
-        asker = who(request)
+        asker = await who(request)
         await reading.wait_for(at_least)
         return await views.page(asker, child, until)
 

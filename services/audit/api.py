@@ -200,7 +200,7 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
             AwareDatetime | None, Query(description="时刻,缺省为现在 · The moment; now if absent")
         ] = None,
     ) -> Known:
-        return await auditing.known(who(request), body, child, until or datetime.now(UTC))
+        return await auditing.known(await who(request), body, child, until or datetime.now(UTC))
 
     @router.get("/told", summary="谁被告知过某事件 · Who was told of an event")
     async def told(
@@ -208,16 +208,16 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
         x_purpose: Purpose,  # noqa: ARG001
         event: Annotated[UUID, Query(description="事件编号 · Id of the event")],
     ) -> list[Recipient]:
-        return await auditing.recipients(who(request), event)
+        return await auditing.recipients(await who(request), event)
 
     @router.get("/key", summary="检查点公钥,各单位均可取 · The public key of checkpoints, for every body")
     async def key(request: Request, x_purpose: Purpose) -> Key:  # noqa: ARG001
-        who(request)
+        await who(request)
         return auditing.key()
 
     @router.get("/checkpoint", summary="签名检查点 · A signed checkpoint")
     async def checkpoint(request: Request, x_purpose: Purpose) -> Checkpoint:  # noqa: ARG001
-        return await auditing.signed(who(request))
+        return await auditing.signed(await who(request))
 
     @router.get("/proof", summary="某事件或告知在日志中的证明 · That an event or a telling is in its log")
     async def proof(
@@ -228,7 +228,7 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
             int, Query(description="日志中的序号,自 1 起 · Place in the log, from 1", ge=1, le=_MOST)
         ],
     ) -> Proved:
-        return await auditing.proof(who(request), store, seq)
+        return await auditing.proof(await who(request), store, seq)
 
     @router.get("/consistency", summary="日志一致性证明 · That a log did not change its beginning")
     async def consistency(
@@ -238,6 +238,6 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
         old: Annotated[int, Query(alias="from", description="旧大小 · Older size", ge=1, le=_MOST)],
         new: Annotated[int, Query(alias="to", description="新大小 · Newer size", ge=1, le=_MOST)],
     ) -> Hashes:
-        return await auditing.consistency(who(request), store, old, new)
+        return await auditing.consistency(await who(request), store, old, new)
 
     return router

@@ -1,8 +1,9 @@
-"""Who asks: a signed token names a person and a post; the post's body comes from the reference data of today."""
+"""Who asks: a signed token names a person; posts and their bodies come from the reference data of today."""
 
 import time
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from joserfc import jwt
@@ -10,7 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from schemas.reference import BodyKind
-from services.kernel.errors import NotSignedIn
+from services.kernel.errors import NotSignedIn, PostNotChosen, PostNotHeld
 from services.kernel.reference import Body, Reference
 
 ISSUER = "shouwang-development"
@@ -32,6 +33,21 @@ class Principal:
         return self.body.kind
 
 
+class Shown(NamedTuple):
+    """Whom a token names, and the post, where it names one."""
+
+    person: UUID
+    post: UUID | None
+
+
+class Checking(Protocol):
+    """Checks tokens: those of an OIDC provider, or of the development issuer."""
+
+    async def check(self, authorization: str | None) -> Shown:
+        """Return who shows a bearer token. Raises NotSignedIn where it is missing, forged, expired or not for us."""
+        ...
+
+
 class Tokens:
     """Issues and checks tokens (HS256) of the development issuer; production checks those of its OIDC provider."""
 
@@ -45,30 +61,48 @@ class Tokens:
         claims = {"iss": ISSUER, "sub": str(person), "post": str(post), "iat": now, "exp": now + seconds}
         return jwt.encode({"alg": "HS256"}, claims, self._key)
 
-    def check(self, authorization: str | None) -> tuple[UUID, UUID]:
-        """Return (person, post) of a bearer token; raises NotSignedIn where it is missing, forged or expired."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise NotSignedIn
+    async def check(self, authorization: str | None) -> Shown:
+        """Return who shows a token of this issuer. Raises NotSignedIn."""
+        token = bearer(authorization)
         try:
             claims = jwt.decode(token, self._key, algorithms=["HS256"]).claims
             jwt.JWTClaimsRegistry(iss={"essential": True, "value": ISSUER}, exp={"essential": True}).validate(
                 claims
             )
-            return UUID(claims["sub"]), UUID(claims["post"])
+            return Shown(UUID(claims["sub"]), UUID(claims["post"]))
         except (JoseError, ValueError, KeyError) as error:
             raise NotSignedIn from error
 
 
-def principal_of(person: UUID, post: UUID, purpose: str, reference: Reference, today: date) -> Principal:
-    """Look the post up: leaving a post ends its rights at once, whatever a token says."""
-    held = reference.posts.get(post)
-    if (
-        held is None
-        or held.person != person
-        or held.valid_from > today
-        or (held.valid_to is not None and held.valid_to < today)
-        or held.body not in reference.bodies
-    ):
+def bearer(authorization: str | None) -> str:
+    """Return the token of the header; raises NotSignedIn where there is none."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
         raise NotSignedIn
-    return Principal(person, post, reference.bodies[held.body], purpose)
+    return token
+
+
+def principal_of(
+    shown: Shown, wanted: str | None, purpose: str, reference: Reference, today: date
+) -> Principal:
+    """Look the posts up that a person holds today: leaving a post ends its rights at once, whatever a token says.
+
+    Of several, `wanted` says which. Raises NotSignedIn for a post of the token's own that is not held, PostNotHeld,
+    PostNotChosen.
+    """
+    held = reference.held(shown.person, today)
+    if shown.post is not None:
+        post = next((p for p in held if p.id == shown.post), None)
+        if post is None:
+            raise NotSignedIn
+    elif wanted is not None:
+        post = next((p for p in held if str(p.id) == wanted.lower()), None)
+        if post is None:
+            raise PostNotHeld
+    elif len(held) == 1:
+        post = held[0]
+    elif held:
+        raise PostNotChosen(posts=[str(p.id) for p in held])
+    else:
+        raise PostNotHeld
+    return Principal(shown.person, post.id, reference.bodies[post.body], purpose)

@@ -56,6 +56,18 @@ class NotSignedIn(Refusal):
     status = 401
 
 
+class PostNotHeld(Refusal):
+    """您目前不担任该岗位(或没有任何在任岗位),不能以其名义办理。 · You don't hold this post today, or none at all."""
+
+    status = 403
+
+
+class PostNotChosen(Refusal):
+    """您担任多个岗位,请在 X-Post 头中写明以哪个岗位办理。 · You hold several posts: name one in the header X-Post."""
+
+    status = 400
+
+
 class PurposeMissing(Refusal):
     """请在 X-Purpose 头中写明查询或办理事由(编码)。 · Say what it is for in the header X-Purpose (a code)."""
 
@@ -106,6 +118,12 @@ class PersonErased(Refusal):
 
 class StoreDown(Refusal):
     """数据库暂不可用,本次操作未受理、未登记,请稍后重试。 · The database is away. Nothing was entered: try again soon."""
+
+    status = 503
+
+
+class ProviderDown(Refusal):
+    """身份认证服务暂不可用,本次操作未受理,请稍后重试。 · The sign-in provider is away. Nothing was entered: try again soon."""
 
     status = 503
 

@@ -1,7 +1,7 @@
 """Each service's own copy of bodies, posts, regions and adopted packs, folded from the reference topic."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ _KINDS = {
     "reference.region-registered.v1": ("region", "region"),
     "reference.body-registered.v1": ("body", "body"),
     "reference.post-assigned.v1": ("post", "post"),
+    "reference.post-ended.v1": ("ended", "post"),
     "reference.policy-pack-adopted.v1": ("pack", None),
 }
 
@@ -44,6 +45,7 @@ class Post:
     duty: str
     valid_from: date
     valid_to: date | None
+    ended: bool = False
 
 
 def stem(region: str) -> str:
@@ -66,6 +68,7 @@ class Reference:
         self.seq = 0
         self.bodies: dict[UUID, Body] = {}
         self.posts: dict[UUID, Post] = {}
+        self._posts_of: dict[UUID, dict[UUID, Post]] = {}
         self.regions: dict[str, dict[str, Any]] = {}
         self._packs: list[dict[str, Any]] = []
 
@@ -94,11 +97,28 @@ class Reference:
             body = msgspec.convert({"id": data["body"], "superior": None} | data, Body)
             self.bodies[body.id] = body
         elif kind == "post":
-            post = msgspec.convert({"id": data["post"], "valid_to": None} | data, Post)
-            self.posts[post.id] = post
+            self._hold(msgspec.convert({"id": data["post"], "valid_to": None} | data, Post))
+        elif kind == "ended":
+            self._hold(replace(self.posts[UUID(data["post"])], ended=True))
         else:
             self._packs.append(data)
         self.seq = max(self.seq, seq)
+
+    def _hold(self, post: Post) -> None:
+        before = self.posts.get(post.id)
+        if before is not None:
+            self._posts_of[before.person].pop(post.id)
+        self.posts[post.id] = post
+        self._posts_of.setdefault(post.person, {})[post.id] = post
+
+    def held(self, person: UUID, today: date) -> list[Post]:
+        """Return the posts that a person holds on a day, in bodies that are known; in the order of their ids."""
+        found = [
+            p for p in self._posts_of.get(person, {}).values()
+            if p.valid_from <= today and (p.valid_to is None or today <= p.valid_to) and not p.ended
+            and p.body in self.bodies
+        ]  # fmt: skip
+        return sorted(found, key=lambda p: p.id)
 
     def find_body(self, kind: BodyKind, region: str) -> Body | None:
         """Return the body of this kind that answers for a region: the one with the smallest area around it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.kernel.auth import Tokens
+from services.kernel.auth import Checking
 from services.kernel.bus import REFERENCE, Bus, Log
 from services.kernel.database import AWAY, Database
 from services.kernel.errors import StoreDown
@@ -32,7 +32,7 @@ class Tools:
     keys: KeyRing
     cipher: Cipher
     world: World
-    tokens: Tokens
+    tokens: Checking
     service_secret: str
 
 

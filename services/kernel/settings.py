@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     key_ring: Path = Path("keys.sqlite")
     key_passphrase: str = DEFAULT_SECRET
     token_secret: str = DEFAULT_SECRET
+    oidc_issuer: str = ""
+    """Address of the OIDC provider's issuer; without it, development alone has a sign-in, of its own."""
+    oidc_audience: str = "shouwang"
+    """For whom an access token must be meant (`aud`)."""
     service_secret: str = DEFAULT_SECRET
     """Shown by services to one another on internal questions."""
     host: str = "127.0.0.1"
@@ -39,10 +43,16 @@ class Settings(BaseSettings):
     """Takes another signing key where that of earlier checkpoints is lost; the change stands in every later one."""
 
     @model_validator(mode="after")
-    def _no_default_secret_outside_development(self) -> Self:
+    def _nothing_of_development_in_production(self) -> Self:
         if self.environment == "production":
-            for name in ("key_passphrase", "token_secret", "service_secret"):
+            for name in ("key_passphrase", "service_secret"):
                 if getattr(self, name) == DEFAULT_SECRET:
                     message = f"生产环境必须设置 SHOUWANG_{name.upper()} · set SHOUWANG_{name.upper()} outside development"
                     raise ValueError(message)
+            if not self.oidc_issuer.startswith("https://"):
+                message = (
+                    "生产环境必须用 SHOUWANG_OIDC_ISSUER 指明身份提供方(https 地址)"
+                    " · outside development, SHOUWANG_OIDC_ISSUER must name the OIDC provider by an https address"
+                )
+                raise ValueError(message)
         return self

@@ -1,14 +1,16 @@
-"""Development sign-in: anybody on this machine may be anybody of the demo. Refuses every other address."""
+"""Posts to act from: those of who asks; and the development sign-in, which refuses every other address than this machine's."""
 
 import ipaddress
+from collections.abc import Callable
+from datetime import date
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from services.kernel.auth import Tokens
+from services.kernel.auth import Checking, Tokens
 from services.kernel.errors import NotAllowed, NotFound
-from services.kernel.reference import Reference
+from services.kernel.reference import Post, Reference
 
 
 class NotLoopback(Exception):  # noqa: N818
@@ -28,13 +30,31 @@ class Token(BaseModel):
     token_type: str = "bearer"  # noqa: S105 - the kind of token, not one
 
 
-class Person(BaseModel):
-    """Somebody to sign in as."""
+class HeldPost(BaseModel):
+    """A post that somebody holds."""
 
     post: UUID = Field(description="岗位编号 · Id of the post")
     duty: str = Field(description="岗位 · What the post is")
     body: str = Field(description="单位 · Body")
     kind: str = Field(description="单位类别 · Kind of body")
+
+
+def shown(post: Post, reference: Reference) -> HeldPost:
+    """Return a post as it is shown."""
+    body = reference.bodies[post.body]
+    return HeldPost(post=post.id, duty=post.duty, body=body.name, kind=body.kind.value)
+
+
+def post_routes(tokens: Checking, reference: Reference, today: Callable[[], date]) -> APIRouter:
+    """Return the question by which who signed in learns which posts are theirs."""
+    router = APIRouter(prefix="/posts", tags=["登录 sign-in"])
+
+    @router.get("/mine", summary="我的岗位 · Posts that I hold today")
+    async def mine(request: Request) -> list[HeldPost]:
+        who = await tokens.check(request.headers.get("authorization"))
+        return [shown(post, reference) for post in reference.held(who.person, today())]
+
+    return router
 
 
 def require_loopback(host: str) -> None:
@@ -59,11 +79,11 @@ def sign_in_routes(tokens: Tokens, reference: Reference, host: str) -> APIRouter
             raise NotAllowed from error
 
     @router.get("/people", summary="演示人员 · People of the demo")
-    async def people(request: Request) -> list[Person]:
+    async def people(request: Request) -> list[HeldPost]:
         local(request)
         return [
-            Person(post=p.id, duty=p.duty, body=b.name, kind=b.kind.value)
-            for p in reference.posts.values() if (b := reference.bodies.get(p.body))
+            shown(post, reference) for post in reference.posts.values()
+            if post.body in reference.bodies and not post.ended
         ]  # fmt: skip
 
     @router.post("/sign-in", summary="以某岗位登录 · Sign in to a post")

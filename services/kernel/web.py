@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kernel.auth import Principal, Tokens, principal_of
+from services.kernel.auth import Checking, Principal, principal_of
 from services.kernel.authority import authority_table
 from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.decider import Command
@@ -35,7 +35,7 @@ _OPEN_DOORS = ("/health/", "/metrics", "/positions", "/dev/")
 MOST_BYTES = 256 * 1024
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """The API page alone has scripts: those of this origin, and the few lines that start it."""
-Who = Callable[[Request], Principal]
+Who = Callable[[Request], Awaitable[Principal]]
 _HEADERS: list[dict[str, Any]] = [
     {
         "name": "X-Purpose", "in": "header", "required": True,
@@ -49,6 +49,12 @@ _HEADERS: list[dict[str, Any]] = [
         "example": "7d1f0a5e-6c1b-4c7a-9c3f-0d1c1f6f8a11",
     },
 ]  # fmt: skip
+
+
+_POST: dict[str, Any] = {
+    "name": "X-Post", "in": "header", "required": False, "schema": {"type": "string", "format": "uuid"},
+    "description": "以哪个岗位办理;只担任一个岗位时可省 · From which post you act; not needed by who holds one",
+}  # fmt: skip
 
 
 class EventTold(BaseModel):
@@ -100,15 +106,18 @@ def done(answer: Answer) -> Done:
     return Done(events=told, token=answer.token, repeated=answer.repeated)
 
 
-def who_asks(tokens: Tokens, reference: Reference, today: Callable[[], date]) -> Who:
-    """Return the function that finds out who asks, from post and purpose. Raises NotSignedIn, PurposeMissing."""
+def who_asks(tokens: Checking, reference: Reference, today: Callable[[], date]) -> Who:
+    """Return the function that finds out who asks, from which post and what for.
 
-    def find(request: Request) -> Principal:
-        person, post = tokens.check(request.headers.get("authorization"))
+    It raises NotSignedIn, ProviderDown, PurposeMissing, PostNotHeld and PostNotChosen.
+    """
+
+    async def find(request: Request) -> Principal:
+        shown = await tokens.check(request.headers.get("authorization"))
         purpose = request.headers.get("x-purpose", "")
         if not 2 <= len(purpose) <= 40 or not purpose.replace("-", "").isalnum() or not purpose.isascii():
             raise PurposeMissing
-        return principal_of(person, post, purpose, reference, today())
+        return principal_of(shown, request.headers.get("x-post"), purpose, reference, today())
 
     return find
 
@@ -156,7 +165,7 @@ def _may_route(router: APIRouter, commands: Commands, who: Who) -> None:
         request: Request,
         command: Annotated[str, Path(description="命令名称 · Name of the command", json_schema_extra={"enum": list(models)})],
     ) -> May:  # fmt: skip
-        asker = who(request)
+        asker = await who(request)
         if command not in models:
             raise NotFound
         _require_json(request)
@@ -183,7 +192,7 @@ def _require_json(request: Request) -> None:
 
 def _command_route(router: APIRouter, model: type[Command], commands: Commands, who: Who) -> None:
     async def issue(request: Request) -> Done:
-        asker = who(request)
+        asker = await who(request)
         _require_json(request)
         key = request.headers.get("idempotency-key", "")
         if not 8 <= len(key) <= 200:
@@ -320,6 +329,7 @@ def _lift_definitions(app: FastAPI) -> None:
                     parts.setdefault("schemas", {}).update(operation.pop("x-definitions", {}))
                     if not any(open_door in path for open_door in _OPEN_DOORS):
                         operation["security"] = [{"token": []}]
+                        operation.setdefault("parameters", []).append(_POST)
         assert app.openapi_schema is not None  # noqa: S101 - made() has set it
         return app.openapi_schema
 

@@ -71,14 +71,14 @@ def routes(windows: Windows, rules: Rules, who: Who, now: Callable[[], datetime]
 
     @router.get("/counts", summary="各乡镇每小时报告数 · Reports by township and hour")
     async def counts(request: Request, x_purpose: Purpose) -> Counts:  # noqa: ARG001 - read by who()
-        shown = _asked(who(request))
+        shown = _asked(await who(request))
         return Counts(
             counts=[CountTold.model_validate(c) for c in windows.counts() if shown(c.township)],
         )
 
     @router.get("/alerts", summary="突增与静默预警 · Surges and silences")
     async def alerts(request: Request, x_purpose: Purpose) -> Alerts:  # noqa: ARG001 - read by who()
-        shown = _asked(who(request))
+        shown = _asked(await who(request))
         found = windows.alerts(now(), rules)
         return Alerts(alerts=[AlertTold.model_validate(a) for a in found if shown(a.township)])
 

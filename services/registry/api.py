@@ -64,7 +64,7 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
         dry_run: Annotated[bool, Query(description="只试读,不登记 · Try only, write nothing")] = False,  # noqa: FBT002
         rural: Attested = None,
     ) -> StreamingResponse:
-        order = Order(who(request), filename, closing_date, dry_run, rural)
+        order = Order(await who(request), filename, closing_date, dry_run, rural)
         content = await body_of(request, MOST_BYTES)
         reading = await imports.read(order, content)
         if not dry_run and reading.refused is None:
@@ -101,7 +101,7 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
         closing_date: Closing = None,
         rural: Attested = None,
     ) -> dict[str, Any]:
-        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
+        order = Order(await who(request), filename, closing_date, dry_run=True, rural=rural)
         content = await body_of(request, MOST_BYTES)
         reading = await imports.read(order, content)
         return preview(reading, [result async for result in imports.run(order, reading)], content)
@@ -117,7 +117,7 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
         closing_date: Closing = None,
         rural: Attested = None,
     ) -> Response:
-        order = Order(who(request), filename, closing_date, dry_run=True, rural=rural)
+        order = Order(await who(request), filename, closing_date, dry_run=True, rural=rural)
         content = await body_of(request, MOST_BYTES)
         book = await imports.refused(order, await imports.read(order, content))
         return Response(book, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
@@ -131,7 +131,7 @@ def undo_routes(undoing: Undoing, who: Who) -> APIRouter:
 
     @router.get("/imports", summary="本单位的导入记录 · Imports that this office made, newest first")
     async def imports_made(request: Request, x_purpose: Purpose) -> list[ImportMade]:  # noqa: ARG001
-        return await undoing.made(who(request))
+        return await undoing.made(await who(request))
 
     @router.post(
         "/imports/{made}/undo",
@@ -142,7 +142,7 @@ def undo_routes(undoing: Undoing, who: Who) -> APIRouter:
         x_purpose: Purpose,  # noqa: ARG001
         made: Annotated[UUID, Path(description="导入编号 · Id of the import")],
     ) -> StreamingResponse:
-        asking = who(request)
+        asking = await who(request)
         entered = await undoing.entered(asking, made)
 
         async def lines() -> AsyncIterator[bytes]:
@@ -165,7 +165,7 @@ def column_routes(columns: Columns, who: Who) -> APIRouter:
         "/imports/columns", summary="本单位选定的栏目含义 · How this office has its columns understood"
     )
     async def chosen_columns(request: Request, x_purpose: Purpose) -> list[Choice]:  # noqa: ARG001
-        return await columns.chosen(who(request))
+        return await columns.chosen(await who(request))
 
     @router.put(
         "/imports/columns",
@@ -176,6 +176,6 @@ def column_routes(columns: Columns, who: Who) -> APIRouter:
         x_purpose: Purpose,  # noqa: ARG001
         choices: list[Choice],
     ) -> list[Choice]:
-        return await columns.choose(who(request), choices)
+        return await columns.choose(await who(request), choices)
 
     return router

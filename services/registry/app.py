@@ -5,13 +5,16 @@ from pathlib import Path
 from services.kernel.assemble import write_path
 from services.kernel.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
+from services.kernel.sign_in import post_routes
 from services.kernel.web import application, command_routes
+from services.kernel.world import day_of
 from services.registry.api import column_routes, import_routes, undo_routes
 from services.registry.child import CHILD
 from services.registry.columns import Columns
 from services.registry.erasure import Erasure
 from services.registry.founding import found
 from services.registry.imports import Imports
+from services.registry.posts import POST
 from services.registry.undoing import Undoing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -19,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def build(tools: Tools, founding: Path | None = None) -> Service:
     """Return the registry; an empty one is founded from `founding` when it starts."""
-    path = write_path("registry", tools, [CHILD])
+    path = write_path("registry", tools, [CHILD, POST])
     erasing = Consumer("registry.erasure", ("registry",), tools.database, tools.bus, Erasure(tools.keys).fold)
     consumers = [path.reference_consumer, erasing]
 
@@ -35,6 +38,7 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
         [
             command_routes(path.commands, path.who), import_routes(imports, undoing, path.who),
             undo_routes(undoing, path.who), column_routes(columns, path.who),
+            post_routes(tools.tokens, path.reference, lambda: day_of(tools.world.now())),
         ],
         [tools.database.ping], lambda: positions_of(path.store, consumers),
     )  # fmt: skip

@@ -79,7 +79,12 @@ async def found(file: Path, store: EventStore, recorder: Recorder, world: World)
     if (await store.position())[1] > 0:
         return False
     planned = [
-        Planned(event, world.new_id(), 1, derived_id("founding", i))
+        Planned(
+            event,
+            event.post if isinstance(event, PostAssigned) else world.new_id(),
+            1,
+            derived_id("founding", i),
+        )
         for i, event in enumerate(founding_events(file))
     ]
     told = Circumstances(actor="founding", purpose="founding", correlation=derived_id("founding"))

@@ -38,6 +38,7 @@ from schemas.reference import (
     BodyRegistered,
     PolicyPackAdopted,
     PostAssigned,
+    PostEnded,
     RegionLevel,
     RegionRegistered,
 )
@@ -155,6 +156,7 @@ EXAMPLES: tuple[Event, ...] = (
         post=some("post"), body=some("township"), person=some("person"), duty="儿童督导员",
         valid_from=date(2026, 1, 1), valid_to=date(2027, 12, 31),
     ),
+    PostEnded(post=some("post"), body=some("township")),
     PolicyPackAdopted(
         region="990101000000", pack="SY-2017-74", content_hash="sha256:" + "9" * 64,
         effective_from=date(2026, 1, 1), signed_by=(some("post"), some("post2")),

@@ -115,6 +115,7 @@ async def test_what_is_wrong_has_a_name_and_a_status(
 
 async def test_tokens_forged_expired_or_of_another_post_are_refused(running: Running) -> None:
     tokens = running.platform.services["registry"].tools.tokens
+    assert isinstance(tokens, Tokens)
     right = (person_id("township-a-clerk"), post_id("township-a-clerk"))
     for token in (
         Tokens("another-secret-of-thirty-two-bytes!").issue(*right),
@@ -267,11 +268,25 @@ def test_production_does_not_start_with_a_default_secret(monkeypatch: pytest.Mon
         Settings()
 
 
+@pytest.mark.parametrize("issuer", [None, "http://provider.example/realms/county"])
+def test_production_does_not_start_without_an_oidc_provider_at_an_https_address(
+    monkeypatch: pytest.MonkeyPatch, issuer: str | None
+) -> None:
+    for name in ("KEY_PASSPHRASE", "SERVICE_SECRET"):
+        monkeypatch.setenv(f"SHOUWANG_{name}", "a-secret-of-this-installation")
+    monkeypatch.setenv("SHOUWANG_ENVIRONMENT", "production")
+    if issuer:
+        monkeypatch.setenv("SHOUWANG_OIDC_ISSUER", issuer)
+    with pytest.raises(ValueError, match="SHOUWANG_OIDC_ISSUER"):
+        Settings()
+    monkeypatch.setenv("SHOUWANG_OIDC_ISSUER", "https://provider.example/realms/county")
+    assert Settings().environment == "production"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])  # noqa: S104 - refused
 def test_the_development_sign_in_refuses_every_address_but_loopback(running: Running, host: str) -> None:
-    registry = running.platform.services["registry"]
     with pytest.raises(NotLoopback):
-        sign_in_routes(registry.tools.tokens, registry.reference, host)
+        sign_in_routes(Tokens("x" * 32), running.platform.services["registry"].reference, host)
 
 
 async def test_an_address_asked_the_wrong_way_says_so(running: Running) -> None:
