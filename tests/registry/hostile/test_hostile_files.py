@@ -21,6 +21,7 @@ from tests.helpers import Running, embedded
 from tests.registry.hostile.files import FILES, FORMULAS, HOSTILE, Hostile
 from tests.registry.ledger.making import CHILD_ROW, text_file
 
+pytestmark = pytest.mark.slow  # its children are ended by their limits
 KIB = 1024
 MOST_KIB = 256 * KIB
 INSIDES = re.compile(r"Traceback|BACKTRACE|panicked|site-packages|\.py\b|root:x:")
