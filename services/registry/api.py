@@ -15,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from schemas.registry import RuralProof
 from services.kernel.web import Purpose, Who, body_of
 from services.registry.columns import Choice, Columns
-from services.registry.imports import Imports, Order, file_line, preview
+from services.registry.imports import FileUnreadable, Imports, Order, file_line, preview
 from services.registry.undoing import ImportMade, Undoing
 
 MOST_BYTES = 50 * 1024 * 1024
@@ -119,7 +119,10 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
     ) -> Response:
         order = Order(await who(request), filename, closing_date, dry_run=True, rural=rural)
         content = await body_of(request, MOST_BYTES)
-        book = await imports.refused(order, await imports.read(order, content))
+        reading = await imports.read(order, content)
+        if reading.refused is not None:
+            raise FileUnreadable(**file_line(reading, {}, content))
+        book = await imports.refused(order, reading)
         return Response(book, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 
     return router

@@ -74,6 +74,10 @@ CODES = {
 """Reasons that the registry adds to those of the reading (zh, en)."""
 
 
+class FileUnreadable(Refusal):
+    """文件不能读取,原因及处理办法见 facts。 · The file can't be read: facts say why and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of a row: the reading's outcome, and what the registry made of it."""
@@ -304,6 +308,8 @@ def file_line(reading: LedgerReading, counts: Mapping[str, int], content: bytes)
             "outcome": "refused",
             "reasons": [reading.refused],
             "warnings": [],
+            "zh": explain(reading.refused, "zh"),
+            "en": explain(reading.refused, "en"),
             "detail": reading.refused_detail,
         }
     columns = [

@@ -2,6 +2,7 @@
 
 import io
 import re
+import stat
 import struct
 import zipfile
 import zlib
@@ -13,13 +14,15 @@ from services.registry.ledger.model import FileRefused
 
 PIECE, CHUNK, TAIL = 64 * 1024, 1024 * 1024, 4096
 ENTITY = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\x00!\x00(?:D\x00O|E\x00N)|\x00<\x00!\x00[DE]", re.IGNORECASE)
+# Within a tag nothing runs past another `<`, and a run of letters is tried from its beginning alone: else a few
+# kilobytes of tags that never close cost the square of what they unpack to.
 # a cell with an error, a formula, or a number too long for a double
-ODD_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*)>\s*<(?:\w+:)?(?:(f)\b|v>(?:(\d{16,18})<|(#)))")
+ODD_CELL = re.compile(rb"<(?:\w+:)?c\s([^<>]*)>\s*<(?:\w+:)?(?:(f)\b|v>(?:(\d{16,18})<|(#)))")
 FAR_CELL = re.compile(rb'\sr="(?:[A-Z]{4,}\d*|[A-Z]*\d{8,})"')
 REFERENCE = re.compile(rb'(?:^|\s)r="([A-Z]{1,3})(\d{1,7})"')
-TAG = re.compile(rb"<(?:\w+:)?(sheet|Relationship)\s([^>]*)>")
-HIDDEN = re.compile(rb'<(?:\w+:)?(row|col)\b([^>]*?\shidden="(?:1|true)"[^>]*)>')
-ATTRIBUTE = re.compile(rb'(?:\w+:)?(\w+)="([^"]*)"')
+TAG = re.compile(rb"<(?:\w+:)?(sheet|Relationship)\s([^<>]*)>")
+HIDDEN = re.compile(rb'<(?:\w+:)?(row|col)\b((?>[^<>]*?\shidden="(?:1|true)")[^<>]*+)>')
+ATTRIBUTE = re.compile(rb'(?<![\w:])(?:\w+:)?(\w+)="([^"]*)"')
 ARCHIVES = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 
 
@@ -47,6 +50,8 @@ def inspect(content: bytes) -> tuple[list[Oddities], bool]:
         raise FileRefused("file-damaged", str(error)) from error
     _check_declared(members, len(content))
     names = {member.filename.lstrip("/"): member for member in members}
+    if len(names) < len(members):
+        raise FileRefused("file-damaged", "a member twice")
     if "xl/workbook.xml" not in names:
         raise FileRefused("wrong-file-type", "zip without xl/workbook.xml")
     found: dict[str, Oddities] = {}
@@ -65,6 +70,9 @@ def _check_declared(members: list[zipfile.ZipInfo], size: int) -> None:
         raise FileRefused("zip-bomb", f"{len(members)} members")
     if any(member.flag_bits & 1 for member in members):
         raise FileRefused("workbook-encrypted")
+    for member in members:
+        if stat.S_ISLNK(member.external_attr >> 16) or ".." in re.split(r"[/\\]", member.filename):
+            raise FileRefused("file-damaged", f"{member.filename} leads out of the archive")
     if sum(member.compress_size for member in members) > size:
         raise FileRefused("zip-bomb", "members overlap")
     total = sum(member.file_size for member in members)
@@ -88,7 +96,7 @@ def _walk(content: bytes, member: zipfile.ZipInfo, name: str, odd: Oddities, bud
         if size > budget:
             raise FileRefused("workbook-too-large", name)
         buffer = buffer[-TAIL:] + chunk
-        if name.endswith((".xml", ".rels", ".vml")) and ENTITY.search(buffer):
+        if name.lower().endswith((".xml", ".rels", ".vml")) and ENTITY.search(buffer):
             raise FileRefused("xml-entities", name)
         if worksheet:
             _note_odd(buffer, odd)

@@ -99,4 +99,6 @@ def _chain(content: bytes, size: int, table: list[int], start: int) -> bytes:
     while number < FREE and len(parts) <= len(content) // size:
         parts.append(content[(number + 1) * size : (number + 2) * size])
         number = table[number]
+    if number < FREE:  # calamine would go on until its memory ends
+        raise FileRefused("file-damaged", "OLE chain in a circle")
     return b"".join(parts)

@@ -8,6 +8,7 @@ from services.registry.ledger.model import FileRefused, Merge, SheetRow
 from services.registry.ledger.textfile import decode
 
 SILENT = {"script", "style", "head", "title"}
+TAGS_BEFORE, DEPTH = 10_000, 50
 BLOCKS = {"br", "p", "div", "li"}
 
 
@@ -23,7 +24,7 @@ def read_html(content: bytes) -> HtmlTable:
     """The rows of the page's tables as a spreadsheet program would stack them; a table within a cell comes first.
 
     Raises:
-        FileRefused: html-as-workbook (no table), too-many-columns, too-many-rows, wrong-file-type.
+        FileRefused: html-as-workbook (no table, or tables deep within tables), too-many-columns, too-many-rows, wrong-file-type.
     """
     parser = _Tables()
     parser.feed(decode(content))
@@ -46,8 +47,14 @@ class _Tables(HTMLParser):
         self.grids: list[_Grid] = []
         self._open: list[_Grid] = []
         self._silent = 0
+        self._before = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._before += not self.grids
+        if self._before > TAGS_BEFORE or len(self._open) > DEPTH:
+            raise FileRefused(
+                "html-as-workbook", f"{self._before} tags before a table, {len(self._open)} deep"
+            )
         if tag in SILENT:
             self._silent += 1
         elif tag == "table":

@@ -1,8 +1,8 @@
 """A text file (CSV, TSV) decoded and cut into rows; nothing is guessed about its values."""
 
 import csv
-import io
 import re
+from collections.abc import Iterator
 
 from services.registry.ledger import limits
 from services.registry.ledger.model import FileRefused, SheetRow
@@ -10,25 +10,25 @@ from services.registry.ledger.model import FileRefused, SheetRow
 DELIMITERS = ",\t;|，"
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 EXACT = re.compile(r'^="([^"]*)"$')  # how web pages export text that must stay text
-LINE = re.compile(r"[^\r\n]*")
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 
-def read_text(content: bytes) -> tuple[SheetRow, ...]:
-    """The rows with something in them.
+def read_text(content: bytes) -> Iterator[SheetRow]:
+    """The rows with something in them, one at a time.
 
     Raises:
-        FileRefused: wrong-file-type, too-many-columns, too-many-rows, quotes-unbalanced.
+        FileRefused: wrong-file-type, workbook-too-large, too-many-columns, too-many-rows, quotes-unbalanced.
     """
     text = decode(content)
     if CONTROL.search(text):
         raise FileRefused("wrong-file-type", "control characters")
-    if text.lower().startswith("sep=") and text[5:6] in "\r\n":
+    if text[:4].lower() == "sep=" and text[5:6] in "\r\n":
         delimiter, text = text[4], "\n" + text[5:].lstrip("\r\n")
     else:
         delimiter = _delimiter(text)
     csv.field_size_limit(64 * limits.TEXT_CHARS)
     try:
-        return _rows(text, delimiter)
+        yield from _rows(text, delimiter)
     except csv.Error as error:
         raise FileRefused("quotes-unbalanced", str(error)) from error
 
@@ -58,17 +58,25 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=lambda mark: sum(line.count(mark) for line in lines))
 
 
-def _rows(text: str, delimiter: str) -> tuple[SheetRow, ...]:
-    rows: list[SheetRow] = []
-    for index, cells in enumerate(
-        csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    ):
-        if index >= 2 * limits.ROWS and len(rows) >= limits.ROWS:
+def _lines(text: str, delimiter: str) -> Iterator[str]:
+    for match in LINE.finditer(text):
+        line = match[0]
+        if len(line) > limits.LINE_CHARS:
+            wide = line.count(delimiter) >= limits.COLUMNS
+            raise FileRefused("too-many-columns" if wide else "workbook-too-large", f"a line of {len(line)}")
+        if line:
+            yield line
+
+
+def _rows(text: str, delimiter: str) -> Iterator[SheetRow]:
+    filled = 0
+    for index, cells in enumerate(csv.reader(_lines(text, delimiter), delimiter=delimiter, strict=True)):
+        if filled > limits.ROWS or index >= limits.LINES:
             raise FileRefused("too-many-rows", str(index))
         if len(cells) > limits.COLUMNS:
             if any(cell.strip() for cell in cells[limits.COLUMNS :]):
                 raise FileRefused("too-many-columns", str(len(cells)))
             cells = cells[: limits.COLUMNS]  # noqa: PLW2901 - only empty cells fall away
         if any(cell.strip() for cell in cells):
-            rows.append(SheetRow(index, tuple(EXACT.sub(r"\1", cell) or None for cell in cells)))
-    return tuple(rows)
+            filled += 1
+            yield SheetRow(index, tuple(EXACT.sub(r"\1", cell) or None for cell in cells))

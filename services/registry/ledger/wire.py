@@ -52,10 +52,11 @@ class Refusal(msgspec.Struct, tag="refused"):
 Frame = Begin | Rows | Refusal
 
 
-def write_frame(out: BinaryIO, frame: Frame) -> None:
+def write_frame(out: BinaryIO, frame: Frame) -> int:
+    """Returns how many bytes the frame takes."""
     packed = msgspec.msgpack.encode(frame)
     out.write(struct.pack("<I", len(packed)))
-    out.write(packed)
+    return out.write(packed) + 4
 
 
 def read_frames(answer: bytes) -> Iterator[Frame]:

@@ -31,11 +31,11 @@ BATCH = 1_000  # rows in a frame
 
 def main() -> None:
     """Reads standard input to its end; whatever is wrong with the file becomes a named refusal."""
-    _confine()
+    content = sys.stdin.buffer.read()
+    _confine(sys.argv[1], len(content))
     refusal = None
     try:
-        for frame in _read(sys.argv[1], sys.stdin.buffer.read()):
-            write_frame(sys.stdout.buffer, frame)
+        _answer(_read(sys.argv[1], content))
     except FileRefused as refused:
         refusal = Refusal(refused.code, refused.detail[:200])
     except PasswordError:
@@ -48,11 +48,25 @@ def main() -> None:
         write_frame(sys.stdout.buffer, refusal)
 
 
-def _confine() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limits.CHILD_MEMORY, limits.CHILD_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits.CHILD_CPU_SECONDS, limits.CHILD_CPU_SECONDS))
+def _confine(kind: str, size: int) -> None:
+    memory, seconds = limits.child_memory(kind, size), limits.child_cpu_seconds(size)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _answer(frames: Iterable[Frame]) -> None:
+    """Who hears the answer has none of these limits, so what all sheets hold together is counted here."""
+    cells = size = 0
+    for frame in frames:
+        if isinstance(frame, Rows):
+            cells += sum(len(row) for _, row in frame.rows)
+            if cells > limits.CELLS:
+                raise FileRefused("workbook-too-large", f"{cells} cells")
+        size += write_frame(sys.stdout.buffer, frame)
+        if size > limits.ANSWER_BYTES:
+            raise FileRefused("workbook-too-large", f"{size} bytes read")
 
 
 def _read(kind: str, content: bytes) -> Iterator[Frame]:

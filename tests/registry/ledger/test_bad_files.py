@@ -1,10 +1,7 @@
-"""Every bad file is refused by name, quickly and without harm."""
+"""Every bad file is refused by name; `tests/registry/hostile` sends the same by the API and weighs the child."""
 
 import io
 import struct
-import subprocess
-import sys
-import time
 import zipfile
 
 import pytest
@@ -147,26 +144,8 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_file_is_refused_by_its_name(case: str) -> None:
     content, filename, code = BAD[case]
-    began = time.monotonic()
     reading = read(content, filename)
     assert (reading.refused, reading.rows) == (code, ()), reading.refused_detail
-    assert time.monotonic() - began < 10
-
-
-ALL_OF_THEM = """
-import resource
-from tests.registry.ledger.test_bad_files import BAD, read
-refused = [read(content, filename).refused for content, filename, _ in BAD.values()]
-print(len(refused), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-
-
-def test_no_child_process_took_more_than_half_a_gigabyte() -> None:
-    """In a process of its own: a child's peak counts what its parent held when it was begun."""
-    done = subprocess.run([sys.executable, "-c", ALL_OF_THEM], capture_output=True, text=True, check=True)
-    read_, peak = map(int, done.stdout.split())
-    assert read_ == len(BAD)
-    assert 10 * 1024 < peak < 500 * 1024
 
 
 def test_the_size_is_looked_at_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,10 +169,8 @@ def test_merged_ranges_over_the_whole_sheet_cost_nothing_and_too_many_are_refuse
             GOOD, {SHEET: sheet.replace(b"</sheetData>", b"</sheetData><mergeCells>%s</mergeCells>" % ranges)}
         )
 
-    began = time.monotonic()
     assert read(merged(50_000)).refused is None
     assert read(merged(100_001)).refused == "workbook-too-large"
-    assert time.monotonic() - began < 10
 
 
 def test_the_memory_limit_bites_in_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
