@@ -22,6 +22,8 @@ AtLeast = Annotated[
     Query(
         description="命令或导入答复中的 token,等待本视图到达该处 · Token of an answer: wait until this view has it",
         max_length=1000,
+        pattern=r"^[a-z]+\.[0-9]{1,2}\.[0-9]{1,15}(,[a-z]+\.[0-9]{1,2}\.[0-9]{1,15})*$",
+        examples=["registry.7.120"],
     ),
 ]
 
@@ -89,7 +91,7 @@ def internal_routes(looks: Looks, service_secret: str) -> APIRouter:
         agency: Annotated[UUID, Body()], children: Annotated[list[UUID], Body()], until: Annotated[datetime, Body()],
         x_service_secret: Annotated[str, Header()] = "",
     ) -> list[dict[str, Any]]:  # fmt: skip
-        if not hmac.compare_digest(x_service_secret, service_secret):
+        if not hmac.compare_digest(x_service_secret.encode(), service_secret.encode()):
             raise NotSignedIn
         return await looks.looks(agency, children, until)
 

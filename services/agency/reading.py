@@ -160,16 +160,13 @@ class Reading:
         )
 
     async def wait_for(self, token: str | None) -> None:
-        """Wait until the version that answers has what answers named, several places joined by commas.
+        """Wait until the version that answers has what answers named: `service.partition.seq`, joined by commas.
 
         Raises NotYet after ten seconds.
         """
         if token is None:
             return
-        try:
-            places = [(s, int(p), int(seq)) for s, p, seq in (each.split(".") for each in token.split(","))]
-        except ValueError as error:
-            raise NotYet from error
+        places = [(s, int(p), int(seq)) for s, p, seq in (each.split(".") for each in token.split(","))]
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 for source, partition, wanted in places:

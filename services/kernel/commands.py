@@ -196,6 +196,11 @@ class Commands:
 
     async def _plan(self, asked: Asked, parts: Parts, stored: Mapping[UUID, list[Stored]]) -> "Plan":
         decider = self.deciders[type(asked.command)]
+        if not any(
+            asked.who.kind in rule.bodies for rule in authority_table().get(type(asked.command).path, ())
+        ):
+            # Said before anything is looked at: told apart from NotFound, it would tell that a file exists.
+            raise NotAllowed(command=type(asked.command).path)
         planned: list[Planned] = []
         claims: list[tuple[bytes, UUID]] = []
         rules: list[Rule] = []
@@ -234,7 +239,7 @@ class Commands:
         return Plan(asked, planned, told, claims, rules)
 
     def _check(self, asked: Asked, scope: dict[str, Any], *, exists: bool) -> Rule:
-        """Ask the authority table; to a body whose kind may, somebody else's file doesn't exist (NotFound)."""
+        """Ask the authority table; somebody else's file doesn't exist (NotFound)."""
         name = type(asked.command).path
         facts = {k: v for k, v in scope.items() if k != "above"}
         if "above" in scope:
@@ -243,7 +248,7 @@ class Commands:
         try:
             return check(name, asked.who, **facts)
         except NotAllowed:
-            if exists and any(asked.who.kind in rule.bodies for rule in authority_table().get(name, ())):
+            if exists:
                 raise NotFound from None
             raise
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import MutableHeaders
@@ -27,7 +27,15 @@ from services.kernel.errors import (
     TooLarge,
     WrongMethod,
 )
-from services.kernel.problems import FieldProblem, Problem, field_problems, on_accident, on_refusal, problem
+from services.kernel.problems import (
+    MEDIA,
+    FieldProblem,
+    Problem,
+    field_problems,
+    on_accident,
+    on_refusal,
+    problem,
+)
 from services.kernel.reference import Reference
 from services.kernel.telemetry import metrics
 
@@ -266,7 +274,7 @@ def _health(
     async def where() -> dict[str, Any]:
         return await positions()
 
-    @router.get("/metrics", summary="Prometheus 指标 · Prometheus metrics")
+    @router.get("/metrics", summary="Prometheus 指标 · Prometheus metrics", response_class=PlainTextResponse)
     async def measured() -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
@@ -310,7 +318,7 @@ async def _on_http(_: Request, error: Exception) -> JSONResponse:
 
 
 def _lift_definitions(app: FastAPI) -> None:
-    """Move the models that commands refer to into `components`, and say which doors want a token."""
+    """Move the models that commands refer to into `components`; say what refusals are and which doors want a token."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -327,6 +335,9 @@ def _lift_definitions(app: FastAPI) -> None:
             for path, operations in schema["paths"].items():
                 for operation in operations.values():
                     parts.setdefault("schemas", {}).update(operation.pop("x-definitions", {}))
+                    for status, answer in operation["responses"].items():
+                        if status >= "400":
+                            answer["content"] = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
                     if not any(open_door in path for open_door in _OPEN_DOORS):
                         operation["security"] = [{"token": []}]
                         operation.setdefault("parameters", []).append(_POST)
@@ -336,4 +347,11 @@ def _lift_definitions(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-Purpose = Annotated[str, Header(alias="X-Purpose", description="事由(编码) · What it is for, a code")]
+# What doesn't fit is PurposeMissing, told by who(): the pattern is for the documentation.
+Purpose = Annotated[
+    str,
+    Header(
+        alias="X-Purpose", description="事由(编码) · What it is for, a code", examples=["case-work"],
+        json_schema_extra={"pattern": _HEADERS[0]["schema"]["pattern"]},
+    ),
+]  # fmt: skip

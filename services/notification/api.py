@@ -15,7 +15,7 @@ def internal_routes(disclosed: Disclosed, service_secret: str) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     def trusted(secret: str) -> None:
-        if not hmac.compare_digest(secret, service_secret):
+        if not hmac.compare_digest(secret.encode(), service_secret.encode()):
             raise NotSignedIn
 
     @router.post("/internal/earned")

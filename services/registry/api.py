@@ -40,6 +40,10 @@ Attested = Annotated[
 
 
 _LINES = "application/x-ndjson"
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_TOLD: dict[int | str, dict[str, Any]] = {
+    200: {"content": {_LINES: {}}, "description": "逐行答复 · Told line by line"}
+}
 _TAGS: list[str | Enum] = ["台账导入 ledger import"]
 
 
@@ -54,6 +58,8 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
     @router.post(
         "/imports",
         summary="导入台账,逐行答复(NDJSON) · Import a ledger, told row by row",
+        response_class=StreamingResponse,
+        responses=_TOLD,
         openapi_extra=_BODY,
     )
     async def import_ledger(
@@ -108,7 +114,8 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
 
     @router.post(
         "/imports/refused-rows", summary="取回被拒行的工作簿,不登记 · Refused rows as a workbook, writes nothing",
-        openapi_extra=_BODY,
+        response_class=Response,
+        responses={200: {"content": {_XLSX: {}}, "description": "工作簿 · The workbook"}}, openapi_extra=_BODY,
     )  # fmt: skip
     async def refused_rows(
         request: Request,
@@ -123,7 +130,7 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
         if reading.refused is not None:
             raise FileUnreadable(**file_line(reading, {}, content))
         book = await imports.refused(order, reading)
-        return Response(book, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+        return Response(book, media_type=_XLSX)
 
     return router
 
@@ -139,6 +146,8 @@ def undo_routes(undoing: Undoing, who: Who) -> APIRouter:
     @router.post(
         "/imports/{made}/undo",
         summary="撤销一次导入:更正或注销,逐名儿童答复(NDJSON) · Take an import back: corrected or closed, told child by child",
+        response_class=StreamingResponse,
+        responses=_TOLD,
     )
     async def undo_import(
         request: Request,

@@ -314,6 +314,36 @@ async def test_every_door_that_shows_or_changes_anything_wants_a_token(running: 
                         assert answer.status_code in {401, 422}, address
 
 
+@pytest.mark.parametrize("token", ["x", "registry.x.1", "registry.1", "registry.1.9999999999999999", "³", ""])
+async def test_a_place_to_wait_for_that_is_none_is_refused_at_once(running: Running, token: str) -> None:
+    clerk = await running.sign_in("township-a-clerk")
+    with pytest.raises(Told) as told:
+        await clerk.ask("agency/worklist", at_least=token)
+    assert (told.value.status, told.value.body["fields"][0]["field"]) == (422, "at_least")
+
+
+@pytest.mark.parametrize("secret", [b"", b"wrong", "é".encode("latin-1")])
+async def test_doors_between_services_want_the_secret_and_no_secret_breaks_them(
+    running: Running, secret: bytes
+) -> None:
+    with pytest.raises(Told) as told:
+        await running.client.request(
+            "GET", "/notification/internal/reached?source=registry&partition=0&seq=1",
+            headers={b"X-Service-Secret": secret},
+        )  # fmt: skip
+    assert told.value.status == 401
+
+
+@pytest.mark.req("PRV-03")
+async def test_a_kind_of_body_that_may_not_is_not_told_whether_a_file_exists(running: Running) -> None:
+    child = await running.register("何小禾", birth_date="2016-05-01")
+    for asked in (child, str(uuid4())):
+        told = await refusal(
+            running, "school-a-teacher", "registry/update-ledger-entry", json={"child": asked}
+        )
+        assert (told.status, told.body["code"]) == (403, "not-allowed")
+
+
 async def test_health_readiness_and_metrics_are_there_for_every_service(running: Running) -> None:
     for service in running.client.urls:
         assert (await running.client.request("GET", f"/{service}/health/live")).json() == {"status": "live"}
