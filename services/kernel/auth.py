@@ -92,17 +92,14 @@ def principal_of(
     """
     held = reference.held(shown.person, today)
     if shown.post is not None:
-        post = next((p for p in held if p.id == shown.post), None)
-        if post is None:
+        held = [post for post in held if post.id == shown.post]
+        if not held:
             raise NotSignedIn
-    elif wanted is not None:
-        post = next((p for p in held if str(p.id) == wanted.lower()), None)
-        if post is None:
-            raise PostNotHeld
-    elif len(held) == 1:
-        post = held[0]
-    elif held:
-        raise PostNotChosen(posts=[str(p.id) for p in held])
-    else:
+    if wanted is not None:
+        held = [post for post in held if str(post.id) == wanted.lower()]
+    if not held:
         raise PostNotHeld
+    if len(held) > 1:
+        raise PostNotChosen(posts=[str(post.id) for post in held])
+    post = held[0]
     return Principal(shown.person, post.id, reference.bodies[post.body], purpose)

@@ -209,6 +209,8 @@ class Commands:
             for stream, part in parts:
                 mine = stored.get(stream, [])
                 history = self._recorder.history(mine)
+                if strange := bool(history) and not isinstance(history[0][1], decider.events):
+                    mine, history = [], []  # the id of something else: here it is unknown
                 state = decider.fold(event for _, event in history)
                 regions = await self._regions(list(decider.concerns(part, state)))
                 scope = decider.scope_of(part, state)
@@ -216,6 +218,8 @@ class Commands:
                 if named is not None:
                     scope["region"] = regions.get(named)
                 rules.append(self._check(asked, scope, exists=bool(mine) or named is not None))
+                if strange:
+                    raise NotFound
                 context = replace(
                     self.context(asked.who, scope.get("region")), history=history, regions=regions
                 )

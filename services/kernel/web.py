@@ -59,12 +59,6 @@ _HEADERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-_POST: dict[str, Any] = {
-    "name": "X-Post", "in": "header", "required": False, "schema": {"type": "string", "format": "uuid"},
-    "description": "以哪个岗位办理;只担任一个岗位时可省 · From which post you act; not needed by who holds one",
-}  # fmt: skip
-
-
 class EventTold(BaseModel):
     """One event that a command made."""
 
@@ -329,7 +323,8 @@ def _lift_definitions(app: FastAPI) -> None:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "登录取得的令牌 · Token of a sign-in",
+                    "description": "登录取得的令牌;担任多个岗位的,另用 X-Post 头写明岗位编号"
+                    " · Token of a sign-in; who holds several posts names one in the header X-Post",
                 }
             }
             for path, operations in schema["paths"].items():
@@ -340,7 +335,6 @@ def _lift_definitions(app: FastAPI) -> None:
                             answer["content"] = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
                     if not any(open_door in path for open_door in _OPEN_DOORS):
                         operation["security"] = [{"token": []}]
-                        operation.setdefault("parameters", []).append(_POST)
         assert app.openapi_schema is not None  # noqa: S101 - made() has set it
         return app.openapi_schema
 

@@ -101,6 +101,8 @@ def decide(part: Assigning | EndPost, state: Held, _: Context) -> list[PostAssig
             raise NotFound
         return [] if state.ended else [PostEnded(post=part.post, body=state.assigned.body)]
     told = part.command
+    if state.assigned is None and told.post is not None:
+        raise NotFound
     if state.assigned is not None and state.assigned.body != told.body:
         raise AnotherBodys
     if told.valid_to is not None and told.valid_to < told.valid_from:

@@ -77,7 +77,10 @@ async def world() -> AsyncIterator[World]:
         await _work(running, B, "township-b-clerk", "school-b-teacher", "police-b-desk")
         b = {k: [i for i in ids if i not in a.get(k, ())] for k, ids in (await _ids(running)).items()}
         people = {
-            key: {"Authorization": (await running.sign_in(key)).headers["Authorization"]}
+            key: {
+                "Authorization": (await running.sign_in(key)).headers["Authorization"],
+                "X-Post": str(post_id(key)),
+            }
             for key in {*PEOPLE, *STRANGERS}
         }
         canaries = {NAMES[A], f"{A}的经过"}
@@ -170,6 +173,8 @@ CALLED = {
 }
 CORRECTION = {"field": "name", "value": "某某", "basis": "ID_CARD_SEEN"}
 ASKS: dict[str, dict[str, Any]] = {
+    "POST /registry/assign-post": {"duty": "办事员", "valid_from": "2026-01-01", "valid_to": "2026-12-31"},
+    "POST /registry/end-post": {},
     "POST /registry/update-ledger-entry": {"residence": "y村"},
     "POST /registry/delegate-guardianship": {**DELEGATION, "starts": "2026-09-02"},
     "POST /registry/identify-child": {"basis": ["HOME_VISIT"], "region": B},
@@ -213,6 +218,7 @@ OPEN = {
 def _without(running: Running) -> list[Headers]:
     """Somebody who has no token, a forged one, one that ran out."""
     tokens = running.platform.services["registry"].tools.tokens
+    assert isinstance(tokens, Tokens)
     clerk = (person_id("township-a-clerk"), post_id("township-a-clerk"))
     bearers = [Tokens("another-secret-of-thirty-two-bytes!").issue(*clerk), tokens.issue(*clerk, seconds=-10)]
     return [{}, *({"Authorization": f"Bearer {token}"} for token in bearers)]
