@@ -91,5 +91,5 @@ async def test_the_body_above_assigns_and_an_id_of_something_else_is_unknown() -
         ):
             with pytest.raises(Told) as refused:
                 await who.do(path, **how)
-            assert refused.value.status == (404 if who is desk else 403), path
+            assert refused.value.status == (403 if who is county else 404), path
         assert (await running.client.positions())["registry"]["head"] == head
