@@ -122,14 +122,27 @@ async def test_the_readmes_export_verifies_and_a_changed_one_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "README.zh.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+    "document",
+    [
+        "README.md",
+        "README.zh.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/privacy.md",
+        "docs/privacy.zh.md",
+        "docs/sign-in.md",
+    ],
 )
 def test_every_file_that_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf8")
-    paths = set(re.findall(r"`((?:services|schemas|infra|shouwang|tests|docs)/[\w./-]*)`", text))
-    paths |= {p for p in re.findall(r"\]\(([^)#]+)\)", text) if not p.startswith("http")}
+    paths = {
+        ROOT / p for p in re.findall(r"`((?:services|schemas|infra|shouwang|tests|docs)/[\w./-]*)`", text)
+    }
+    links = {p for p in re.findall(r"\]\(([^)#]+)\)", text) if not p.startswith("http")}
+    paths |= {(ROOT / document).parent / p for p in links}
     assert paths
-    assert [p for p in sorted(paths) if not (ROOT / p).exists()] == []
+    assert [p for p in sorted(paths) if not p.exists()] == []
 
 
 def test_the_page_of_import_codes_is_that_of_the_code() -> None:
