@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROFILE ?= embedded
 .DEFAULT_GOAL := help
-.PHONY: help run test quick format lint types map schemas tests bench faults faults-bite lock clean
+.PHONY: help run test quick format lint types map schemas tests bench faults faults-bite privacy lock clean
 
 help: ## Print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ schemas: $(VENV)/.dev ## Are the exported schemas those of the code
 	@$(BIN)/python -m schemas.export --check
 tests: $(VENV)/.dev ## All tests, on real PostgreSQL and real Kafka
 	@$(BIN)/python -m pytest
+
+privacy: $(VENV)/.dev ## The tests of privacy with their full counts, write bench/results/privacy.json
+	@$(BIN)/python -m tests.privacy
 
 bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results (QUICK=1: small sizes, write nothing)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)

@@ -114,6 +114,28 @@ async def test_a_key_that_the_feed_has_not_earned_opens_nothing(
 
 
 @pytest.mark.req("PRV-02")
+async def test_a_key_released_for_what_the_feed_never_gave_is_noticed(
+    platform: tuple[Running, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted violation: whoever asks for a key is handed it."""
+    running, child = platform
+    clerk, body = await running.sign_in("township-a-clerk"), body_id("township-a")
+    taken = await running.fetch("notification", "delete from disclosed where agency = $1 returning *", body)
+    try:
+        assert "张小禾" not in str(await clerk.ask(f"agency/children/{child}"))
+
+        async def everything(self: Disclosed, agency: UUID, pairs: Sequence[Any]) -> set[Any]:
+            del self, agency
+            return set(pairs)
+
+        monkeypatch.setattr(Disclosed, "earned", everything)
+        assert "张小禾" in str(await clerk.ask(f"agency/children/{child}"))
+    finally:
+        for row in taken:
+            await running.fetch("notification", "insert into disclosed values ($1, $2, $3)", *row)
+
+
+@pytest.mark.req("PRV-02")
 @pytest.mark.parametrize(
     "path", ["agency/worklist", "agency/ledger", "agency/children/{}", "search", "nobody"]
 )

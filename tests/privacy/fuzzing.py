@@ -3,7 +3,6 @@
 Everything here is sync and waits for its answers: call it in a thread beside the loop that serves.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -30,8 +29,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.kernel.problems import MEDIA, Problem
+from tests.privacy.measured import many
 
-EXAMPLES = int(os.environ.get("SHOUWANG_FUZZ_EXAMPLES", "4"))
+EXAMPLES = many(4, 16)
 """Requests an operation that fit its schema, as many that don't, and ids that a stranger asks with in one place."""
 _PLACE = re.compile(r"[a-z]+[.]\d+[.]\d+")
 Document = Mapping[str, Any]

@@ -36,6 +36,7 @@ from tests.privacy.fuzzing import (
     told_apart,
     violations,
 )
+from tests.privacy.measured import Record, tell
 
 PEOPLE = [
     "township-a-clerk", "township-b-clerk", "police-a-desk", "school-a-teacher", "village-a1-director",
@@ -298,13 +299,16 @@ async def test_nothing_but_what_is_listed_answers_without_a_token(world: World) 
     assert found == OPEN
 
 
-async def test_every_answer_is_what_the_document_says_and_no_request_breaks_a_service(world: World) -> None:
+async def test_every_answer_is_what_the_document_says_and_no_request_breaks_a_service(
+    world: World, record_property: Record
+) -> None:
     tried: Counter[Any] = Counter()
     found = set()
     for service in world.running.platform.services.values():
         found |= await asyncio.to_thread(
             violations, world.base, document_of(service.app), _people(world), _known(world), tried=tried
         )
+    tell(record_property, "api fuzz", tried=tried.total(), failed=len(found), bar=1_000)
     assert found == set()
     assert {label for label, _, _ in tried} >= set(ASKS)
     assert {status for _, _, status in tried} >= {200, 400, 403, 404, 422}

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,9 @@ from services.reporting import report as reporting_report
 from shouwang.client import Told
 from tests.helpers import Running, embedded
 from tests.privacy.lived import LengthCipher, StepWorld
+from tests.privacy.measured import Record, many, tell
 
-PAIRS = 200
+PAIRS, TIMES = many(200, 1_000), many(1, 10)
 POLICE = {str(body_id(key)) for key in ("police", "station-a", "station-b")}
 REPORTERS = [
     "school-a-teacher", "school-a-head", "school-b-teacher", "village-a1-director", "township-a-clerk",
@@ -60,7 +62,9 @@ async def history(count: int, seed: int, capture: Callable[[], str]) -> dict[str
     async with embedded(world=world, cipher=LengthCipher()) as running:
         people = {key: await running.sign_in(key) for key in WATCHERS}
         answers = []
-        for i, (what, (who, said)) in enumerate(zip(reports(count, 1), reporters(count, seed), strict=True)):
+        for i, (what, (who, said)) in enumerate(
+            zip(reports(count, seed // 1_000), reporters(count, seed), strict=True)
+        ):
             answers.append(await people[who].do("reporting/file-report", f"{who}-{i:04}", **what, **said))
         await running.client.settled()
         world.step()
@@ -145,26 +149,45 @@ def fresh_metrics(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 async def pair(
-    count: int, capfd: pytest.CaptureFixture[str], fresh: Callable[[], None]
+    count: int, capfd: pytest.CaptureFixture[str], fresh: Callable[[], None], turn: int = 0
 ) -> list[dict[str, Any]]:
+    """Live through two histories; what is reported hangs on the turn, who reports it on each."""
     lived = []
-    for seed in (101, 202):
+    for seed in (1_000 * turn + 101, 1_000 * turn + 202):
         fresh()
         lived.append(await history(count, seed, lambda: "".join(capfd.readouterr())))
     return lived
 
 
 @pytest.mark.req("PRV-01")
+@pytest.mark.timeout(7200)
 async def test_200_pairs_that_differ_in_the_reporter_alone_are_equal_to_the_byte(
-    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None]
+    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None], record_property: Record
 ) -> None:
-    one, other = await pair(PAIRS, capfd, fresh_metrics)
-    assert len(one["rows"]["notification.feed"]) >= PAIRS
-    assert len(one["http"]) > 200
-    for part in ("answers", "http", "log"):
-        assert one[part] == other[part]
-    for name, rows in one["rows"].items():
-        assert rows == other["rows"][name], name
+    differ: list[str] = []
+    for turn in range(TIMES):
+        one, other = await pair(PAIRS, capfd, fresh_metrics, turn)
+        assert len(one["rows"]["notification.feed"]) >= PAIRS
+        assert len(one["http"]) > 200
+        differ += [part for part in ("answers", "http", "log") if one[part] != other[part]]
+        differ += [name for name, rows in one["rows"].items() if rows != other["rows"][name]]
+    tell(record_property, "reporter", tried=PAIRS * TIMES, failed=len(differ), bar=10_000, seed=101)
+    assert differ == []
+
+
+async def test_a_reporter_in_a_line_of_the_log_is_noticed(
+    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filing = reporting_report._file
+
+    def chatty(command: Any, context: Any) -> ReportFiled:
+        sys.stderr.write(f"filed by {command.reporter_name}\n")
+        filed: ReportFiled = filing(command, context)
+        return filed
+
+    monkeypatch.setattr(reporting_report, "_file", chatty)
+    one, other = await pair(8, capfd, fresh_metrics)
+    assert one["log"] != other["log"]
 
 
 async def test_a_reporter_that_leaks_into_a_field_of_the_case_is_noticed(

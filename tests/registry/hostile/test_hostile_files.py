@@ -18,6 +18,7 @@ from services.registry.ledger.codes import explain, get_codes
 from services.registry.ledger.model import FileRefused
 from shouwang.client import Person, Told
 from tests.helpers import Running, embedded
+from tests.privacy.measured import tell
 from tests.registry.hostile.files import FILES, FORMULAS, HOSTILE, Hostile
 from tests.registry.ledger.making import CHILD_ROW, text_file
 
@@ -76,6 +77,7 @@ async def test_a_hostile_file_is_refused_by_name_or_read_as_text(
     record_property("seconds", round(time.monotonic() - began, 2))
     record_property("peak_kib", measured.peak)
     record_property("outcome", code or "read")
+    tell(record_property, "hostile uploads", tried=1, failed=0, bar=40)
     assert code is None or (zh and en)
     assert code in file.refused if file.refused else code is None, words
     assert not INSIDES.search(words)

@@ -1,0 +1,40 @@
+"""What `make privacy` writes down: what was tried and failed, and that what was not tried does not hold."""
+
+from pathlib import Path
+
+from tests.privacy.__main__ import BARS, PLANTED, rows_of
+
+_CASE = '<testcase name="{}"><properties>{}</properties>{}</testcase>'  # as pytest writes it (xunit1)
+
+
+def case(name: str, told: dict[str, object], *, broken: bool = False) -> str:
+    said = "".join(f'<property name="{k}" value="{v}"/>' for k, v in told.items())
+    return _CASE.format(name, said, '<failure message="no"/>' if broken else "")
+
+
+def told(tmp_path: Path, *cases: str) -> dict[str, tuple[int, int, bool]]:
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+    return {row["test"]: (row["tried"], row["failed"], row["holds"]) for row in rows_of(report)}
+
+
+def test_a_bar_holds_where_enough_was_tried_and_nothing_failed(tmp_path: Path) -> None:
+    erased = {"test": "erasure", "tried": 1000, "failed": 0, "bar": 1000, "seed": 0}
+    rows = told(tmp_path, case("test_of_many", erased), *(case(f"{name}[x]", {}) for name in PLANTED))
+    assert rows["erasure"] == (1000, 0, True)
+    assert rows["planted"] == (6, 0, True)
+    assert {name for name, row in rows.items() if not row[2]} == BARS.keys() - {"erasure", "planted"}
+
+
+def test_what_failed_or_was_tried_too_seldom_does_not_hold(tmp_path: Path) -> None:
+    few = {"test": "erasure", "tried": 999, "failed": 0, "seed": 0}
+    wrong = {"test": "reporter", "tried": 10_000, "failed": 2, "seed": 0}
+    fell = {"test": "disclosure", "tried": 10_000, "failed": 0, "seed": 0}
+    rows = told(
+        tmp_path, case("a", few), case("b", wrong, broken=True), case("c", fell, broken=True),
+        case(PLANTED[0], {}, broken=True),
+    )  # fmt: skip
+    assert rows["erasure"] == (999, 0, False)
+    assert rows["reporter"] == (10_000, 2, False)
+    assert rows["disclosure"] == (10_000, 1, False)
+    assert rows["planted"] == (1, 1, False)
