@@ -267,9 +267,10 @@ class Consumer:
                     async with self._database.transaction() as rows:
                         # Taken first: where another member of the group had it, it was applied.
                         record = await rows.fetchval(
-                            f"with alone as materialized (select {_ALONE.format('$4::int')})"
+                            f"with mine as (select * from parked where consumer = $1 and source = $2 and seq = $3),"
+                            f" alone as materialized (select {_ALONE.format('partition')} from mine)"
                             " delete from parked using alone where consumer = $1 and source = $2 and seq = $3 returning record",
-                            self.name, source, queue[0].seq, partition_of(key),
+                            self.name, source, queue[0].seq,
                         )  # fmt: skip
                         if record is not None:
                             await self._fold(rows, [_unpack(record)])

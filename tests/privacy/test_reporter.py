@@ -180,9 +180,9 @@ async def test_a_reporter_in_a_line_of_the_log_is_noticed(
 ) -> None:
     filing = reporting_report._file
 
-    def chatty(command: Any, context: Any) -> ReportFiled:
-        sys.stderr.write(f"filed by {command.reporter_name}\n")
-        filed: ReportFiled = filing(command, context)
+    def chatty(part: Any, context: Any) -> ReportFiled:
+        sys.stderr.write(f"filed by {part.command.reporter_name}\n")
+        filed: ReportFiled = filing(part, context)
         return filed
 
     monkeypatch.setattr(reporting_report, "_file", chatty)
