@@ -206,6 +206,8 @@ async def _imported(rows: int) -> Row:
         sys.executable, "-m", "bench.import_ledger", str(rows), stdout=asyncio.subprocess.PIPE
     )
     told = json.loads((await process.communicate())[0])
+    if told["ours"]["events"] < rows:
+        raise RuntimeError(f"{told['ours']['events']} events of {rows} rows: the roster was not taken")
     mine, peak = told["ours"], max(told["ours"]["peak_mib"], told["ours"]["reader_child_peak_mib"])
     return Row(
         f"import of a {rows:,}-row roster workbook, to durable", mine["durable_s"], "s",

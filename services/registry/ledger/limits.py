@@ -23,8 +23,8 @@ CHILD_WALL_SECONDS = 90
 
 
 def child_memory(kind: str, size: int) -> int:
-    """Text is read line by line; of workbooks the roster of 100,000 rows (14 MiB, 24 columns) takes 337 MiB."""
-    return 256 * MIB if kind == "text" else min(CHILD_MEMORY, 180 * MIB + 12 * size)
+    """Text is read line by line; of workbooks a roster of 100,000 rows (10 to 14 MiB, 24 columns) takes 337 MiB."""
+    return 256 * MIB if kind == "text" else min(CHILD_MEMORY, 180 * MIB + 24 * size)
 
 
 def child_cpu_seconds(size: int) -> int:
