@@ -110,6 +110,13 @@ def _user(name: str, person: UUID) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _fetch(place: str, to: Path) -> None:
+    with httpx2.stream("GET", place, timeout=60) as coming, to.open("wb") as out:
+        coming.raise_for_status()
+        for part in coming.iter_bytes():
+            out.write(part)
+
+
 def unpacked(folder: Path) -> Path:
     """Return Keycloak's folder, unpacked from the archive that is fetched once."""
     name = f"keycloak-quarkus-dist-{VERSION}.zip"
@@ -118,10 +125,13 @@ def unpacked(folder: Path) -> Path:
         archive.parent.mkdir(parents=True, exist_ok=True)
         fresh = archive.with_suffix(f".{os.getpid()}")
         place = f"{MAVEN_CENTRAL_URL.rstrip('/')}/org/keycloak/keycloak-quarkus-dist/{VERSION}/{name}"
-        with httpx2.stream("GET", place, timeout=60) as coming, fresh.open("wb") as out:
-            coming.raise_for_status()
-            for part in coming.iter_bytes():
-                out.write(part)
+        for left in (2, 1, 0):
+            try:
+                _fetch(place, fresh)
+                break
+            except httpx2.HTTPError:
+                if not left:
+                    raise
         fresh.replace(archive)
     with archive.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
