@@ -99,7 +99,8 @@ class Reference:
         elif kind == "post":
             self._hold(msgspec.convert({"id": data["post"], "valid_to": None} | data, Post))
         elif kind == "ended":
-            self._hold(replace(self.posts[UUID(data["post"])], ended=True))
+            if post := self.posts.get(UUID(data["post"])):  # its row may be newer: it was assigned again
+                self._hold(replace(post, ended=True))
         else:
             self._packs.append(data)
         self.seq = max(self.seq, seq)

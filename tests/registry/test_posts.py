@@ -9,6 +9,7 @@ import pytest
 from schemas.event import Event
 from schemas.reference import PostAssigned, PostEnded
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.reference import Reference
 from services.registry.founding import body_id, post_id
 from services.registry.posts import (
     POST,
@@ -93,3 +94,22 @@ async def test_the_body_above_assigns_and_an_id_of_something_else_is_unknown() -
                 await who.do(path, **how)
             assert refused.value.status == (403 if who is county else 404), path
         assert (await running.client.positions())["registry"]["head"] == head
+
+
+@pytest.mark.req("PLT-06")
+async def test_a_service_that_starts_again_knows_which_posts_were_ended_and_which_assigned_again() -> None:
+    async with embedded() as running:
+        county, registry = await running.sign_in("county-officer"), running.platform.services["registry"]
+        people = [uuid4(), uuid4()]
+        fields = {"body": str(body_id("township-a")), "duty": "办事员", "valid_from": "2026-01-01"}
+        for person in people:
+            done = await county.do("registry/assign-post", person=str(person), **fields)
+            post = done["events"][0]["subject"]
+            await county.do("registry/end-post", post=post)
+        await county.do("registry/assign-post", post=post, person=str(people[1]), **fields)
+        await running.client.settled()
+        again = Reference()
+        await again.load(registry.tools.database)
+        for known in (registry.reference, again):
+            held = [[str(p.id) for p in known.held(person, date(2026, 6, 1))] for person in people]
+            assert held == [[], [post]]
