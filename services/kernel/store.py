@@ -26,6 +26,7 @@ _APPEND = (
 )
 _READ = "select seq, stream, version, envelope, blocks from event where stream = any($1::uuid[]) order by stream, version"
 _MOST_TOGETHER = 256
+_FEW_TOGETHER = 4
 _M, _WORD = 0x5BD1E995, struct.Struct("<I")
 
 
@@ -157,6 +158,8 @@ class EventStore:
         self._reading = Together(self._read)
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._in_play = 0
+        """How many appends were under way or waited when the last commit ended."""
 
     async def append(self, append: Append) -> Outcome:
         """Append one command's events; durable when this returns.
@@ -176,18 +179,24 @@ class EventStore:
                 self._wake.clear()
                 while batch := self._take():
                     await self._commit(batch)
+                    self._in_play = len(batch) + len(self._waiting)
         finally:
             for waiting in self._waiting:
                 waiting.done.set_exception(StoreDown())
             self._waiting.clear()
 
     def _take(self) -> list[_Waiting]:
-        """Take what may go together: two appends to one stream, key or claim go one after the other."""
+        """Take what may go together: two appends to one stream, key or claim go one after the other.
+
+        Half of those in play at most: were all of them in one commit, nobody would seal his next meanwhile, and the
+        database would wait in turn. Of a few all go, for a commit costs as much as sealing some.
+        """
         taken: list[_Waiting] = []
         left: list[_Waiting] = []
         touched: set[object] = set()
+        most = min(_MOST_TOGETHER, max(_FEW_TOGETHER, -(-self._in_play // 2)))
         for at, waiting in enumerate(self._waiting):
-            if len(taken) == _MOST_TOGETHER:
+            if len(taken) == most:
                 left += self._waiting[at:]
                 break
             a = waiting.append
