@@ -1,9 +1,9 @@
 """What it costs as it grows: append, worklist, child page and search at ten thousand, a hundred thousand, a million children.
 
-All children are on the view of one bureau, the worst case for its searches. The databases are filled by COPY (grown.py says
-with what); what is measured goes through the platform's own doors: HTTP with eight clients, blocks opened, looks recorded,
-and for appends the store's own call with sealing. The questions
-take turns at each size; the sizes follow one another.
+The log has ten events a child, and all children are on the view of one bureau, the worst case for its searches. The
+databases are filled by COPY (grown.py says with what); what is measured goes through the platform's own doors: HTTP with
+eight clients, blocks opened, looks recorded, and for appends the store's own call with sealing. The questions take turns at
+each size; the sizes follow one another.
 """
 
 import asyncio
