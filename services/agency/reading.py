@@ -1,7 +1,7 @@
 """Answering an agency: its rows under row-level security, keys that its feed has earned, and the look on record first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -117,9 +117,11 @@ class Reading:
             for b, fields in zip(blocks, opened, strict=True)
         ]
 
-    async def facts(self, agency: UUID, packed: Sequence[bytes]) -> list[tuple[dict[str, Any], set[str]]]:
-        """Open the facts of many children: (fields, newest last; classes shown) for each."""
-        closed = [unpack_refs(p) for p in packed]
+    async def facts(
+        self, agency: UUID, packed: Sequence[bytes], only: Collection[str] | None = None
+    ) -> list[tuple[dict[str, Any], set[str]]]:
+        """Open the facts of many children, of some classes only or of all: (fields, newest last; classes shown) for each."""
+        closed = [[ref for ref in unpack_refs(p) if only is None or ref.data_class in only] for p in packed]
         opened = iter(await self.open(agency, [b for blocks in closed for b in blocks]))
         found = []
         for blocks in closed:

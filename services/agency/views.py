@@ -1,6 +1,6 @@
 """The questions that agencies ask: worklist, ledger, search, a child's page. Each look is recorded before it returns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,8 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from schemas.catalogue import EVENTS
+from schemas.event import parts_of
+from schemas.fields import DataClass
 from schemas.platform import FactCorrected
 from services.agency.page import Entry, fold, in_order, read_entries, uuid_of
 from services.agency.projector import pack_open, pack_refs
@@ -140,6 +142,19 @@ class Page(BaseModel):
     seen_by: list[Look] = Field(description="谁看过 · Who has looked")
 
 
+def _classes_of(fields: Collection[str]) -> frozenset[str]:
+    """Return the classes that hold these facts about a child: what needn't be shown isn't opened, nor put on record."""
+    return frozenset(
+        part.data_class.value
+        for event in EVENTS.values()
+        for part in parts_of(event)
+        if part.name in fields and part.subject == "child" and part.data_class is not DataClass.OPEN
+    )
+
+
+_NAME, _LISTED = _classes_of(["name"]), _classes_of(Summary.model_fields)
+
+
 def summary(row: Any, facts: dict[str, Any]) -> Summary:
     """Return a child as lists show it."""
     return Summary(
@@ -171,7 +186,7 @@ class Views:
         return Worklist(tasks=tasks)
 
     async def _tasks(self, who: Principal, found: Sequence[Any]) -> tuple[list[Task], set[str]]:
-        facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found])
+        facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found], _NAME)
         tasks = [
             Task(
                 kind=r["kind"], zh=_task(r["kind"])[0], en=_task(r["kind"])[1], ref=r["ref"], child=r["child"],
@@ -196,7 +211,7 @@ class Views:
                     region + "%", after, PAGE,
                 )  # fmt: skip
             more = len(found) == PAGE
-            facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found])
+            facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found], _LISTED)
             for row, (fields, shown) in zip(found, facts, strict=True):
                 if len(children) == PAGE:
                     more = True
@@ -231,7 +246,7 @@ class Views:
                     tokens, len(set(tokens)),
                 ):  # fmt: skip
                     found[row["child"]] = row
-        facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found.values()])
+        facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found.values()], _LISTED)
         await self._reading.record(who, "search", found, {c for _, classes in facts for c in classes})
         return [summary(row, fields) for row, (fields, _) in zip(found.values(), facts, strict=True)]
 

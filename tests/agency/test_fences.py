@@ -167,12 +167,16 @@ async def test_every_look_is_on_record_with_whom_it_showed_and_what_for(
 ) -> None:
     running, child = platform
     clerk = await running.sign_in("township-a-clerk")
-    for path in ("agency/ledger", "agency/children/{}", "search", "nobody"):
+    listed, whole = ["family", "name"], ["address", "family", "idnumber", "name"]
+    for path, classes in (
+        ("agency/ledger", listed), ("agency/children/{}", whole), ("search", listed), ("nobody", []),
+    ):  # fmt: skip
         (before,) = await running.fetch("agency", "select count(*) from look")
         await look(clerk, path, child)
         rows = await running.fetch("agency", "select * from look order by at desc, id desc")
         assert len(rows) == before[0] + 1, path
         assert rows[0]["children"] == ([] if path == "nobody" else [UUID(child)])
+        assert rows[0]["classes"] == classes, path
         assert (rows[0]["agency"], rows[0]["purpose"]) == (body_id("township-a"), "case-work")
 
 

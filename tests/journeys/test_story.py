@@ -82,7 +82,7 @@ async def test_both_siblings_have_their_grandmother_as_delegated_guardian(
 
 
 @pytest.mark.req("EMR-17")
-@pytest.mark.req("ASM-01")
+@pytest.mark.req("ASM-01", "PRV-02")
 async def test_the_notice_opens_one_assessment_a_child_and_is_acknowledged_once(
     told: tuple[Running, list[str]],
 ) -> None:
@@ -95,7 +95,13 @@ async def test_the_notice_opens_one_assessment_a_child_and_is_acknowledged_once(
         ):  # fmt: skip
             assert types.count(once) == 1, once
         assert [t["kind"] for t in page["tasks"]] == ["assess"]
-    assert {t["kind"] for t in (await clerk.ask("agency/worklist"))["tasks"]} == {"assess"}
+    tasks = (await clerk.ask("agency/worklist"))["tasks"]
+    assert {t["kind"] for t in tasks} == {"assess"}
+    assert all(t["name"] for t in tasks)
+    (look,) = await told[0].fetch(
+        "agency", "select classes from look where operation = 'worklist' order by at desc limit 1"
+    )
+    assert look["classes"] == ["name"]  # no more was opened, so no more is said to have been shown
 
 
 @pytest.mark.req("PRV-01")
