@@ -25,9 +25,10 @@ from schemas.notification import AccessGranted, Role
 from services.agency.page import Entry, fold
 from services.agency.projector import pack_open, pack_refs
 from services.agency.tokens import SearchTokens, all_tokens
+from services.kernel.ciphers import AesGcm
 from services.kernel.keys import KeyRing
 from services.kernel.recording import Keys, Planned, Recorder
-from services.kernel.sealing import AesGcm, redact
+from services.kernel.sealing import redact
 from services.kernel.store import NewEvent, leaf_hash
 from services.kernel.world import RealWorld, derived_id
 from services.notification.access import stream_of

@@ -28,12 +28,12 @@ from services.agency.tokens import SearchTokens
 from services.kernel.auth import Tokens
 from services.kernel.bus import Record, topic_of
 from services.kernel.bus_kafka import KafkaBus
+from services.kernel.ciphers import AesGcm
 from services.kernel.database import Connection, Database
 from services.kernel.key_service import KeyService, Pair
 from services.kernel.keys import KeyRing
 from services.kernel.projection import Consumer
 from services.kernel.residence import Residence
-from services.kernel.sealing import AesGcm
 from services.kernel.service import Tools
 from services.kernel.world import RealWorld
 from services.notification import app as notification
@@ -92,6 +92,10 @@ class Clock:
 
 class _NoKeys:
     """A ring that holds no key: every block stays closed, as for people who were erased."""
+
+    def sealed(self, subjects: Iterable[str]) -> set[str]:
+        del subjects
+        return set()
 
     def ensure(self, subjects: Iterable[str]) -> None:
         raise NotImplementedError(subjects)

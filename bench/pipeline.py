@@ -36,12 +36,12 @@ from infra.postgres import Postgres
 from services.agency.versions import Versions
 from services.kernel.bus import FEED, TOPICS, Bus, Record, topic_of
 from services.kernel.bus_kafka import KafkaBus, _headers
+from services.kernel.ciphers import AesGcm
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
 from services.kernel.log import StoreLog
 from services.kernel.recording import Recorder
 from services.kernel.relay import Relay
-from services.kernel.sealing import AesGcm
 from services.kernel.store import PARTITIONS, EventStore
 from services.kernel.world import RealWorld
 from services.registry.founding import found

@@ -14,9 +14,9 @@ from infra.postgres import Postgres
 from infra.processes import server_account
 from services.kernel.auth import Tokens
 from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.ciphers import AesGcm
 from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
 from services.kernel.keys import KeyRing
-from services.kernel.sealing import AesGcm
 from services.kernel.service import Tools
 from services.kernel.world import RealWorld
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import sys
 import tempfile
@@ -101,6 +102,7 @@ async def running(profile: str = "embedded") -> AsyncIterator[Running]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shouwang", "run", "--data", str(folder), "--port", "0", "--profile", profile,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "SHOUWANG_RATE_PER_MINUTE": "0"},  # a few posts ask as a whole county does
         )  # fmt: skip
         try:
             urls = await _urls(folder / "platform.json", process)

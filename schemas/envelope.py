@@ -10,7 +10,7 @@ CONTENT_TYPE = "application/json"
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the envelope says of one sealed block: whose, which class, under which key, and its SHA-256."""
+    """What the envelope says of one sealed block: whose, which class, under which key, and its hash by its suite."""
 
     subject: str
     role: str
@@ -19,6 +19,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     alg: str = ""
     sha256: str = ""
+    sm3: str = ""
 
 
 class _Data(msgspec.Struct):

@@ -54,7 +54,8 @@ _BLOCK = {
     "class": "数据类别 · Data class",
     "key": "密钥编号 · Id of the key",
     "alg": "加密算法 · Algorithm",
-    "sha256": "密封块的 SHA-256 · SHA-256 of the block",
+    "sha256": "密封块的 SHA-256(A256GCM) · SHA-256 of the block, with A256GCM",
+    "sm3": "密封块的 SM3(SM4GCM) · SM3 of the block, with SM4GCM",
 }
 _HEADERS = {
     "seq": "在来源日志中的序号 · Place in the source's log",
@@ -129,7 +130,10 @@ def _sealed(pairs: Iterable[tuple[str, DataClass]]) -> Json:
     names = [(role, data_class.value) for role, data_class in pairs]
     item = _described(_BLOCK) | {"anyOf": [_kind(role, data_class) for role, data_class in names]}
     item["properties"]["subject"]["format"] = "uuid"
-    item["properties"]["sha256"]["pattern"] = "^[0-9a-f]{64}$"
+    for digest in ("sha256", "sm3"):
+        item["properties"][digest]["pattern"] = "^[0-9a-f]{64}$"
+        item["required"].remove(digest)
+    item["oneOf"] = [{"required": ["sha256"]}, {"required": ["sm3"]}]
     description = "密封块清单 · The sealed blocks; the plaintext of each is `$defs` `<role>.<class>`"
     return {"type": "array", "description": description, "maxItems": len(names), "items": item}
 

@@ -132,6 +132,7 @@ NoticeId = Annotated[Id, DataClass.OPEN, Field(description="通报编号 · Id o
 TransferId = Annotated[Id, DataClass.OPEN, Field(description="移交编号 · Id of a transfer")]
 PlacementId = Annotated[Id, DataClass.OPEN, Field(description="安置编号 · Id of a placement")]
 DutyId = Annotated[Id, DataClass.OPEN, Field(description="责任事项编号 · Id of a duty")]
+EmergencyId = Annotated[Id, DataClass.OPEN, Field(description="紧急查阅编号 · Id of an emergency access")]
 AssessmentId = Annotated[Id, DataClass.OPEN, Field(description="评估编号 · Id of an assessment")]
 IncidentId = Annotated[
     Id, DataClass.OPEN, Field(description="同一事由的多名儿童共用 · Shared by the children of one incident")
@@ -146,6 +147,7 @@ Region = Annotated[
 ]
 OpenDay = Annotated[Day, DataClass.OPEN]
 Code = Annotated[str, DataClass.OPEN, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,120}$")]
+Classes = Annotated[tuple[DataClass, ...], DataClass.OPEN]
 Codes = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,60}$")], ...], DataClass.OPEN]
 When = Annotated[Moment, DataClass.OPEN]
 Title = Annotated[Line120, DataClass.OPEN]

@@ -6,7 +6,21 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from schemas.event import Event
-from schemas.fields import BodyId, ChildId, Code, Codes, DataClass, DutyId, EventId, NoticeId, Region, When
+from schemas.fields import (
+    BodyId,
+    ChildId,
+    Code,
+    Codes,
+    DataClass,
+    DutyId,
+    EmergencyId,
+    EventId,
+    Line200,
+    NoticeId,
+    PostId,
+    Region,
+    When,
+)
 
 
 class Role(StrEnum):
@@ -19,6 +33,8 @@ class Role(StrEnum):
     CASE_POLICE = "case_police"
     RESPONDER = "responder"
     CARER = "carer"
+    EMERGENCY = "emergency"
+    """For some hours, reviewed by the body above."""
     AUTHOR = "author"
     """The body whose act an event is."""
     PARTY = "party"
@@ -52,6 +68,38 @@ class AccessEnded(Event):
     agency: Annotated[BodyId, Field(description="权限终止的单位 · The body whose access ends")]
     role: Annotated[Role, DataClass.OPEN, Field(description="角色 · Role toward the child")]
     reason: Annotated[Code, Field(description="理由 · Reason")]
+
+
+class EmergencyOpened(Event):
+    """A body looks at a child's file in an emergency: who, why, until when, and who reviews it. [PRV-02]"""
+
+    type: ClassVar[str] = "notification.emergency-opened.v1"
+    title: ClassVar[tuple[str, str]] = ("紧急查阅", "Emergency access opened")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-02",)
+    parties: ClassVar[tuple[str, ...]] = ("agency", "reviewer")
+
+    child: ChildId
+    emergency: EmergencyId
+    agency: Annotated[BodyId, Field(description="紧急查阅的单位 · The body that looks")]
+    post: Annotated[PostId, Field(description="紧急查阅的岗位 · The post that opened it")]
+    reviewer: Annotated[BodyId, Field(description="复核单位 · The body that reviews it")]
+    until: Annotated[When, Field(description="截止时间 · When it ends")]
+    reason: Annotated[Line200, DataClass.CASE, Field(description="紧急情况说明 · What the emergency is")]
+
+
+class EmergencyReviewed(Event):
+    """Another body said whether an emergency access was justified. [PRV-02]"""
+
+    type: ClassVar[str] = "notification.emergency-reviewed.v1"
+    title: ClassVar[tuple[str, str]] = ("紧急查阅复核", "Emergency access reviewed")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-02",)
+    parties: ClassVar[tuple[str, ...]] = ("agency", "reviewer")
+
+    child: ChildId
+    emergency: EmergencyId
+    agency: Annotated[BodyId, Field(description="紧急查阅的单位 · The body that looked")]
+    reviewer: Annotated[BodyId, Field(description="复核单位 · The body that reviewed it")]
+    justified: Annotated[bool, DataClass.OPEN, Field(description="是否正当 · Was it justified")]
 
 
 class NotificationSent(Event):

@@ -10,6 +10,7 @@ from schemas.fields import (
     Address,
     BodyId,
     ChildId,
+    Classes,
     Code,
     Codes,
     DataClass,
@@ -24,6 +25,7 @@ from schemas.fields import (
     PartialDate,
     PersonId,
     Phone,
+    PostId,
     Region,
     TransferId,
 )
@@ -436,14 +438,64 @@ class ChildRecordTransferred(Event):
     receiver: Annotated[BodyId, Field(description="接收单位 · The body that took over")]
 
 
-class SubjectErased(Event):
-    """A person's data were erased by destroying their key; that they were there stays on record. [PRV-04]"""
+class _OfPerson(Event):
+    """What happened to a person's data in one file."""
+
+    child: ChildId
+    person: Annotated[PersonId, Field(description="所涉人员编号 · Whose data it is about")]
+    region: Region
+    basis: Annotated[Code, Field(description="依据(编码) · Basis, a code")]
+
+
+class SubjectErased(_OfPerson):
+    """A person's data, or some classes of them, were erased by destroying keys; that they were there stays. [PRV-04]"""
 
     type: ClassVar[str] = "registry.subject-erased.v1"
     title: ClassVar[tuple[str, str]] = ("个人信息删除", "Subject erased")
     requirements: ClassVar[tuple[str, ...]] = ("PRV-04",)
 
-    child: ChildId
-    person: Annotated[PersonId, Field(description="被删除信息的人员编号 · Whose data were erased")]
-    region: Region
-    basis: Annotated[Code, Field(description="依据(编码) · Basis, a code")]
+    classes: Annotated[
+        Classes | None, Field(description="仅删除的类别,缺省为全部 · Erased classes; all if absent")
+    ] = None
+
+
+class ErasureHeld(_OfPerson):
+    """A person's data may not be erased while this stands. [PRV-04]"""
+
+    type: ClassVar[str] = "registry.erasure-held.v1"
+    title: ClassVar[tuple[str, str]] = ("暂停删除", "Erasure held")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-04",)
+
+
+class ErasureHoldEnded(_OfPerson):
+    """A person's data may be erased again. [PRV-04]"""
+
+    type: ClassVar[str] = "registry.erasure-hold-ended.v1"
+    title: ClassVar[tuple[str, str]] = ("解除暂停删除", "Erasure hold ended")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-04",)
+
+
+class SubjectSealed(_OfPerson):
+    """Nobody reads a person's data any more, until two posts unseal them. [PRV-07]"""
+
+    type: ClassVar[str] = "registry.subject-sealed.v1"
+    title: ClassVar[tuple[str, str]] = ("信息封存", "Subject sealed")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-07",)
+
+
+class UnsealingApproved(_OfPerson):
+    """A post agreed that a person's data be unsealed; another's agreement is awaited. [PRV-07]"""
+
+    type: ClassVar[str] = "registry.unsealing-approved.v1"
+    title: ClassVar[tuple[str, str]] = ("同意解除封存", "Unsealing approved")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-07",)
+
+    post: Annotated[PostId, Field(description="同意的岗位 · The post that agreed")]
+
+
+class SubjectUnsealed(_OfPerson):
+    """A second post agreed: a person's data are read again as before. [PRV-07]"""
+
+    type: ClassVar[str] = "registry.subject-unsealed.v1"
+    title: ClassVar[tuple[str, str]] = ("解除封存", "Subject unsealed")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-07",)

@@ -12,6 +12,7 @@ from schemas.fields import (
     ChildId,
     Codes,
     DataClass,
+    Day,
     IncidentId,
     Line25,
     Line60,
@@ -113,6 +114,27 @@ class ReportAccepted(Event):
     incident: IncidentId
     region: Region
     unit: Annotated[BodyId, Field(description="受理单位 · The unit that accepts")]
+
+
+class RecusalSet(Event):
+    """A body that would be told must not be: the suspect works there. The body above stands in its place. [PRV-02]"""
+
+    type: ClassVar[str] = "reporting.recusal-set.v1"
+    title: ClassVar[tuple[str, str]] = ("回避", "Recusal set")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-02",)
+
+    child: ChildId
+    report: ReportId
+    incident: IncidentId
+    region: Region
+    recused: Annotated[BodyId, Field(description="应回避的单位 · The body that is left out")]
+    instead: Annotated[BodyId, Field(description="代其办理的上级单位 · The body above, in its place")]
+    until: Annotated[
+        Day | None, DataClass.OPEN, Field(description="回避截止日期,含当日 · Last day of it")
+    ] = None
+    reason: Annotated[
+        Line200, _CASE, Field(description="回避理由,仅公安机关可见 · Why, for the police alone")
+    ]
 
 
 class PoliceNoticeSent(Event):

@@ -406,6 +406,31 @@ def verify(
         raise typer.Exit(7)
 
 
+@app.command("check-receipt")
+def check_receipt(
+    receipt: Annotated[Path, typer.Argument(help="回执文件 · The receipt, as a file", dir_okay=False, exists=True)],
+    *,
+    key: Annotated[
+        str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
+    ],
+) -> None:  # fmt: skip
+    """核验报告回执 · Verify a reporter's receipt offline: signed by this installation, and when it says."""
+    from services.audit.note import NoteBroken, read_receipt
+
+    file = Path(key)
+    public = file.read_text(encoding="utf8") if file.is_file() else key
+    try:
+        told = read_receipt(receipt.read_text(encoding="utf8", errors="replace"), public)
+    except NoteBroken:
+        raise fail(
+            7,
+            "回执不成立:格式或签名不对。",
+            "The receipt doesn't hold: its form or its signature is not right.",
+        ) from None
+    accepted = told.accepted or "尚未受理 · not yet"
+    typer.echo(f"成立 · Holds\n登记 · filed {told.filed}\n受理 · accepted {accepted}")
+
+
 @app.command()
 def trace(*, as_json: AsJson = False) -> None:
     """需求对照 · Which requirement is met by which events, code and tests."""

@@ -13,8 +13,8 @@ from services.agency.app import Agency
 from services.agency.versions import Versions
 from services.kernel.bus import Bus
 from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.ciphers import Cipher
 from services.kernel.keys import KeyRing
-from services.kernel.sealing import Cipher
 from services.kernel.service import Service
 from services.kernel.settings import Settings
 from services.kernel.world import RealWorld, World
@@ -84,7 +84,7 @@ class Embedded:
         await refuse_ahead(self._postgres.url)
         settings = settings_of(self.folder, port=self._port, new_audit_key=self._new_audit_key)
         world = self._world or RealWorld()
-        self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
+        self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world, settings.suite)
         for name in SERVICES:
             notification, agency = self.services.get("notification"), self.services.get("agency")
             self.services[name] = await open_service(

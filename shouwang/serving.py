@@ -24,10 +24,10 @@ from services.audit.told import LookQuestions
 from services.kernel.auth import Tokens
 from services.kernel.bus import Bus
 from services.kernel.bus_kafka import KafkaBus
+from services.kernel.ciphers import SUITES, Cipher
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
 from services.kernel.oidc import Provider
-from services.kernel.sealing import AesGcm, Cipher
 from services.kernel.service import Service, Tools
 from services.kernel.settings import Settings
 from services.kernel.sign_in import sign_in_routes
@@ -48,14 +48,16 @@ async def open_service(
     """Migrate and build one service; not started yet. What is not given is the real thing."""
     await migrate(urls["owner"], migrations(name), grants(name))
     world = world or RealWorld()
-    keys = keys or KeyRing(settings.key_ring, settings.key_passphrase, world)
+    keys = keys or KeyRing(settings.key_ring, settings.key_passphrase, world, settings.suite)
     database = await Database.open(urls.get("projector", urls["app"]))
     tokens = (
         Provider(settings.oidc_issuer, settings.oidc_audience)
         if settings.oidc_issuer
         else Tokens(settings.token_secret)
     )
-    tools = Tools(database, bus, keys, cipher or AesGcm(world), world, tokens, settings.service_secret)
+    tools = Tools(
+        database, bus, keys, cipher or SUITES[settings.suite](world), world, tokens, settings.service_secret
+    )
     service = await _build(name, settings, urls, tools, founding, feed, looks)
     if isinstance(tokens, Provider):
         service.also_close(tokens.close)

@@ -15,8 +15,8 @@ import asyncpg
 from infra.postgres import Postgres
 from services.agency.versions import Versions
 from services.kernel.bus import Bus
+from services.kernel.ciphers import Cipher
 from services.kernel.keys import KeyRing
-from services.kernel.sealing import Cipher
 from services.kernel.store import Append, NewEvent, partition_of
 from services.kernel.world import World
 from services.registry.founding import post_id

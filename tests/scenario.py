@@ -1,5 +1,6 @@
 """Given-when-then for decisions: what happened, what is asked, what follows. No store, no clock, no framework."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,12 +25,14 @@ from schemas.notification import (
     DutyMissRescinded,
     DutyOpened,
     DutyReassigned,
+    EmergencyOpened,
+    EmergencyReviewed,
     NotificationAcknowledged,
     NotificationSent,
 )
 from schemas.packs import KnownPack, known_packs
 from schemas.reference import BodyKind
-from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled
+from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportAccepted, ReportFiled
 from services.assessment import assessment
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import Refusal
@@ -65,11 +68,11 @@ def find_body_in(
 def stream_of(event: Event) -> UUID:
     """Return the stream that an event belongs in."""
     match event:
-        case ReportFiled() | ReportAccepted() | PoliceNoticeSent():
+        case ReportFiled() | ReportAccepted() | PoliceNoticeSent() | RecusalSet():
             return event.report
         case AssessmentOpened():
             return assessment.stream_of(event.child, event.incident)
-        case AccessGranted() | AccessEnded():
+        case AccessGranted() | AccessEnded() | EmergencyOpened() | EmergencyReviewed():
             return access.stream_of(event.child)
         case PlacementMade():
             return event.placement
@@ -180,6 +183,7 @@ class Glass:
     """A cipher that hides nothing, for tests that look at who gets which block."""
 
     alg = "GLASS"
+    digest = "sha256"
 
     def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
         del key, bound_to
@@ -188,6 +192,9 @@ class Glass:
     def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
         del key, bound_to
         return block
+
+    def hash_of(self, block: bytes) -> str:
+        return hashlib.sha256(block).hexdigest()
 
 
 def written(

@@ -15,7 +15,6 @@ from services.kernel.database import Database
 from services.kernel.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.web import application, who_asks
-from services.kernel.world import day_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -43,7 +42,7 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world)
     looks = Looks(readers)
     views = Views(reading, reference, tokens)
-    who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
+    who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     hearing = reference_consumer("agency", tools, reference)
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),

@@ -92,7 +92,11 @@ class Finding:
                 likeness(asked, described(filed, row["region"])),
                 likeness(asked, described(own, row["own_region"])),
             )
-            if like.score >= FLOOR and (row["child"] not in best or like > best[row["child"]][0]):
+            if (
+                "erased.name" not in filed
+                and like.score >= FLOOR
+                and (row["child"] not in best or like > best[row["child"]][0])
+            ):
                 best[row["child"]] = like, summary(row, filed)
                 classes |= shown
         ranked = sorted(best.values(), key=lambda told: (-told[0].score, told[1].child))[:MOST]

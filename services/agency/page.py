@@ -30,6 +30,8 @@ from schemas.registry import (
     LedgerEntryReopened,
     LedgerEntryUpdated,
     SubjectErased,
+    SubjectSealed,
+    SubjectUnsealed,
 )
 from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled
 from services.kernel.correcting import corrected_field
@@ -92,13 +94,16 @@ class Row:
     blocks: list[BlockRef] = field(default_factory=list)
     tasks: dict[tuple[str, UUID], "Task"] = field(default_factory=dict)
     """(kind, what it is about) → what there is to do."""
-    erased: set[str] = field(default_factory=set)
-    """Persons whose data were erased."""
+    erased: set[tuple[str, str | None]] = field(default_factory=set)
+    """(person, class) of what was erased; without a class it is all of that person's data."""
+    sealed: set[str] = field(default_factory=set)
+    """Persons whose data nobody reads until two posts unseal them."""
 
     def open_fields(self) -> dict[str, Any]:
         """Return what the row stores beside its columns."""
         return {
-            "version": self.version, "guardian": self.guardian, "reports": self.reports, "roles": sorted(self.roles)
+            "version": self.version, "guardian": self.guardian, "reports": self.reports, "roles": sorted(self.roles),
+            "sealed": sorted(self.sealed),
         }  # fmt: skip
 
 
@@ -172,7 +177,7 @@ def fold(agency: UUID, child: UUID, entries: Sequence[Entry]) -> tuple[Row, list
             # Entered in error: what the ledger said of the child counts no more.
             row.on_file = False
             blocks = {place: ref for place, ref in blocks.items() if place not in facts}
-    row.blocks = [b for b in blocks.values() if b.subject not in row.erased]
+    row.blocks = [b for b in blocks.values() if row.erased.isdisjoint({(b.subject, None), b.pair})]
     return row, ordered
 
 
@@ -212,7 +217,11 @@ def _apply(row: Row, agency: UUID, envelope: Envelope) -> None:
     elif envelope.type == GuardianChanged.type:
         row.guardian = data["guardian"]
     elif envelope.type == SubjectErased.type:
-        row.erased.add(data["person"])
+        row.erased.update((data["person"], c) for c in data.get("classes") or [None])
+    elif envelope.type == SubjectSealed.type:
+        row.sealed.add(data["person"])
+    elif envelope.type == SubjectUnsealed.type:
+        row.sealed.discard(data["person"])
     elif envelope.type == ReportFiled.type:
         row.reports[data["report"]] = "filed"
     elif envelope.type == ReportAccepted.type:

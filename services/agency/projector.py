@@ -12,9 +12,10 @@ from schemas.notification import AccessEnded
 from services.agency.page import Entry, Row, fields_in, fold, read_entries, uuid_of
 from services.agency.tokens import SearchTokens, all_tokens
 from services.kernel.bus import Record
+from services.kernel.ciphers import Cipher
 from services.kernel.database import Connection, write
 from services.kernel.key_service import KeyService
-from services.kernel.sealing import BlockRef, Cipher, Erased, open_refs
+from services.kernel.sealing import BlockRef, Erased, open_refs
 
 _pack = msgspec.msgpack.Encoder().encode
 

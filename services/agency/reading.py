@@ -13,11 +13,12 @@ from services.agency.page import fields_in
 from services.agency.projector import unpack_refs
 from services.agency.versions import CONSUMER, USE, WHOLE
 from services.kernel.auth import Principal
+from services.kernel.ciphers import Cipher
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet, RecordingDown
 from services.kernel.key_service import KeyService, Pair
 from services.kernel.recording import stamp
-from services.kernel.sealing import BlockRef, Cipher, Erased, open_refs
+from services.kernel.sealing import BlockRef, Erased, open_refs
 from services.kernel.telemetry import metrics
 from services.kernel.world import World
 
@@ -66,6 +67,9 @@ class _ForAgency:
 
     def keys(self, pairs: Iterable[Pair]) -> dict[Pair, bytes]:
         return self._keys.keys([pair for pair in pairs if pair in self._earned])
+
+    def sealed(self, subjects: Iterable[str]) -> set[str]:
+        return self._keys.sealed(subjects)
 
 
 class Opened(msgspec.Struct):

@@ -29,6 +29,7 @@ _TASKS = {
     "acknowledge-notice": ("签收公安通报", "Acknowledge the police notice"),
     "assess": ("开展评估", "Carry out the assessment"),
     "answer-transfer": ("答复档案移交", "Answer a transfer"),
+    "review-emergency": ("复核紧急查阅", "Review an emergency access"),
     "review-decision": ("复核据以作出的决定", "Review the decision that rested on it"),
     "missed-duty": ("下级单位逾期未办", "A body below missed its duty"),
     "mend-reaction": ("人工处理被拒事项", "Handle what was refused"),
@@ -89,7 +90,9 @@ class Shown(BaseModel):
 
     data_class: str = Field(description="数据类别 · Data class")
     subject: UUID = Field(description="所属人员编号 · Whose data it is")
-    fields: dict[str, Any] | None = Field(description="内容,空为已删除 · Content; empty where it was erased")
+    fields: dict[str, Any] | None = Field(
+        description="内容,空为已删除或已封存 · Content; empty where it was erased or is sealed"
+    )
 
 
 class Step(BaseModel):
@@ -132,6 +135,10 @@ class Page(BaseModel):
     also: list[UUID] = Field(description="已核实为同一儿童的编号 · Other ids identified with this child")
     region: str | None = Field(description="属地区划 · Responsible region")
     on_file: bool = Field(description="是否在台账 · In the ledger")
+    sealed: list[UUID] = Field(
+        default=[],
+        description="信息已封存的人员:内容均不显示 · Persons whose data are sealed: none are shown",
+    )
     version: int = Field(
         description="档案版本,更新时可回传 · Version of the file, to send back with an update"
     )
@@ -226,7 +233,10 @@ class Views:
         return Ledger(children=children, next=str(after) if more and after else None)
 
     async def search(self, who: Principal, name: str | None, number: str | None) -> list[Summary]:
-        """Return children whose name and ID number match what was typed, at most 50; finding nobody is recorded too."""
+        """Return children whose name and ID number match what was typed, at most 50; finding nobody is recorded too.
+
+        One whose name doesn't open, being sealed, isn't found: that there is such a file would tell what is sealed.
+        """
         asked = [self._tokens.asked_name(name)] if name else []
         if number:
             asked = [a + self._tokens.asked_number(number) for a in asked or [[]]]
@@ -247,8 +257,14 @@ class Views:
                 ):  # fmt: skip
                     found[row["child"]] = row
         facts = await self._reading.facts(who.body.id, [r["blocks"] for r in found.values()], _LISTED)
-        await self._reading.record(who, "search", found, {c for _, classes in facts for c in classes})
-        return [summary(row, fields) for row, (fields, _) in zip(found.values(), facts, strict=True)]
+        seen = [
+            (summary(row, fields), shown)
+            for row, (fields, shown) in zip(found.values(), facts, strict=True)
+            if "erased.name" not in fields
+        ]
+        classes = {c for _, shown in seen for c in shown}
+        await self._reading.record(who, "search", [child.child for child, _ in seen], classes)
+        return [child for child, _ in seen]
 
     async def page(self, who: Principal, child: UUID, until: datetime | None = None) -> Page:
         """Return a child's page; an id identified with a file leads to the file. Raises NotFound.
@@ -287,9 +303,11 @@ class Views:
         await self._reading.record(who, "page", ids, classes)
         seen = await self._seen_by(who, ids, {str(r) for row in found for r in _open(row)["roles"]})
         head = found[0]
+        known = _open(head)
         return Page(
             child=head["child"], also=ids[1:], region=head["region"], on_file=head["on_file"],
-            version=_open(head)["version"], roles=sorted({r for row in found for r in _open(row)["roles"]}),
+            version=known["version"], sealed=known.get("sealed", []),
+            roles=sorted({r for row in found for r in _open(row)["roles"]}),
             facts={k: v for fields, _ in facts for k, v in fields.items()}, tasks=told, chronology=steps, seen_by=seen,
         )  # fmt: skip
 

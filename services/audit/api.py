@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime
 
 from schemas.catalogue import EVENTS
@@ -25,7 +26,7 @@ from services.audit.answers import (
 )
 from services.audit.checkpoints import Checkpoints, LeafDiffers
 from services.audit.log import LOGS, Logs
-from services.audit.note import Line, Signer
+from services.audit.note import Line, Receipt, Signer
 from services.audit.told import LookQuestions, Told
 from services.kernel.auth import Principal
 from services.kernel.bus import FEED
@@ -137,6 +138,18 @@ class Auditing:
             raise NotFound from error
         return Hashes(hashes=[h.hex() for h in proof], before=before.hex(), after=after.hex())
 
+    async def receipt(self, number: UUID) -> str:
+        """Return the signed receipt of a report by the number that its reporter was told. Raises NotFound.
+
+        Nobody signs in for it and nobody is recorded: who asked would be who reported (PRV-01).
+        """
+        found = await self._told.report(number)
+        if found is None:
+            raise NotFound
+        filed, accepted = found
+        leaf = leaf_hash(filed["envelope"])
+        return self._signer.receipt(Receipt(number, filed["recorded_at"], accepted, filed["seq"] - 1, leaf))
+
     async def _record(self, who: Principal, operation: str, subjects: Sequence[str]) -> None:
         """Put the auditor's own look on record. Raises NotAllowed, RecordingDown."""
         _permit(who)
@@ -214,6 +227,20 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
     async def key(request: Request, x_purpose: Purpose) -> Key:  # noqa: ARG001
         await who(request)
         return auditing.key()
+
+    @router.get(
+        "/receipts/{number}", summary="报告回执,凭报告编号,无须登录 · The receipt of a report, by its number, without signing in",
+        response_class=PlainTextResponse,
+    )  # fmt: skip
+    async def receipt(
+        number: Annotated[
+            UUID,
+            Path(
+                description="报告时告知的事件编号 · Id of the event that was told when the report was filed"
+            ),
+        ],
+    ) -> PlainTextResponse:
+        return PlainTextResponse(await auditing.receipt(number))
 
     @router.get("/checkpoint", summary="签名检查点 · A signed checkpoint")
     async def checkpoint(request: Request, x_purpose: Purpose) -> Checkpoint:  # noqa: ARG001

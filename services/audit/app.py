@@ -12,7 +12,6 @@ from services.kernel.projection import Consumer
 from services.kernel.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.web import application, who_asks
-from services.kernel.world import day_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -26,7 +25,7 @@ def build(tools: Tools, looks: LookQuestions, signer: Signer) -> Service:
         Consumer("audit.log", (*STORES, REFERENCE), tools.database, bus, fold),
         Consumer("audit.told", (FEED,), tools.database, bus, Told(tools.database).fold),
     ]
-    who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
+    who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     auditing = Auditing(tools.database, signer, looks, reference, tools.world)
     app = application(
         "audit", ("审计", "Audit: what was known when, and the proofs"), [routes(auditing, who)],

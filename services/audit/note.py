@@ -1,12 +1,13 @@
-"""The checkpoint: all roots signed together, as a C2SP signed note (Ed25519) under the installation's own name."""
+"""What is signed under the installation's own name, as C2SP signed notes (Ed25519): all roots together, and receipts."""
 
 import base64
 import binascii
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -16,8 +17,10 @@ ONCE = "shouwang/audit"
 """The name under which every installation signed before each had its own."""
 _ALGORITHM = b"\x01"
 _DASH = "\u2014 "
-_RENEWED = "renewed"
+_RENEWED, _RECEIPT = "renewed", "receipt"
+_SAYS = "回执:该报告已于下列时间登记(filed)、受理(accepted) · Receipt: this report was filed and accepted at these times"
 _MOST_SIGNATURES = 100
+T = TypeVar("T")
 
 
 class NoteBroken(Exception):  # noqa: N818
@@ -52,6 +55,18 @@ class Note:
     renewed: tuple[Renewal, ...] = ()
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """That a report was filed, and accepted, when (RFC 3339); its place in the log, and nothing of what it says."""
+
+    number: UUID
+    """Id of the event: whoever filed the report was told it."""
+    filed: str
+    accepted: str | None
+    index: int
+    leaf: bytes
+
+
 class Signer:
     """Holds the signing key of an installation: 32 bytes in a file of its owner alone, made when it isn't there.
 
@@ -81,11 +96,20 @@ class Signer:
 
     def sign(self, moment: str, lines: Sequence[Line]) -> str:
         """Return the signed note over these logs at a moment (RFC 3339)."""
-        told = [
-            self.name, moment, *(f"{x.store} {x.incarnation} {x.size} {_b64(x.root)}" for x in lines),
+        return self._note(
+            moment, *(f"{x.store} {x.incarnation} {x.size} {_b64(x.root)}" for x in lines),
             *(f"{_RENEWED} {r.at} {r.key}" for r in self.renewed),
-        ]  # fmt: skip
-        body = "\n".join(told) + "\n"
+        )  # fmt: skip
+
+    def receipt(self, told: Receipt) -> str:
+        """Return the signed note of a receipt."""
+        return self._note(
+            _SAYS, f"{_RECEIPT} {told.number}", f"filed {told.filed}", f"accepted {told.accepted or '-'}",
+            f"leaf {told.index} {_b64(told.leaf)}",
+        )  # fmt: skip
+
+    def _note(self, *lines: str) -> str:
+        body = "".join(f"{line}\n" for line in (self.name, *lines))
         return f"{body}\n{_DASH}{self.name} {_b64(_key_hash(self.name, self._raw) + self._key.sign(body.encode()))}\n"
 
 
@@ -94,6 +118,15 @@ def read_note(note: str, *publics: str) -> Note:
 
     Raises NoteBroken where none of them signed, one of them signed something else, or the note is of another log.
     """
+    return _read(note, publics, _body)
+
+
+def read_receipt(note: str, *publics: str) -> Receipt:
+    """Return what a receipt says that at least one of these keys signed. Raises NoteBroken as `read_note` does."""
+    return _read(note, publics, _receipt)
+
+
+def _read(note: str, publics: Sequence[str], parse: Callable[[str], T]) -> T:
     try:
         known = dict(_key(public) for public in publics)
         body, parted, tail = note.rpartition("\n\n")
@@ -101,9 +134,9 @@ def read_note(note: str, *publics: str) -> Note:
         if not parted or not tail.endswith("\n") or len(lines) > _MOST_SIGNATURES:
             raise NoteBroken
         held = [known[who] for who, told in map(_signature, lines) if _holds(known.get(who), told, body)]
-        found = _body(body)
-        if not held or found.origin not in {name for name, _ in known}:
+        if not held or body.partition("\n")[0] not in {name for name, _ in known}:
             raise NoteBroken
+        found = parse(body)
     except (ValueError, IndexError, InvalidSignature, binascii.Error) as error:
         raise NoteBroken from error
     return found
@@ -141,6 +174,15 @@ def _body(text: str) -> Note:
     renewed = [line for line in lines if line.startswith(f"{_RENEWED} ")]
     logs = [_line(line) for line in lines if line not in renewed]
     return Note(origin, moment, {x.store: x for x in logs}, tuple(_renewal(line) for line in renewed))
+
+
+def _receipt(text: str) -> Receipt:
+    _, says, *lines = text.split("\n")
+    (kind, number), (first, filed), (second, accepted), (third, index, leaf) = [x.split(" ") for x in lines]
+    if (says, kind, first, second, third) != (_SAYS, _RECEIPT, "filed", "accepted", "leaf"):
+        raise NoteBroken
+    told = base64.b64decode(leaf, validate=True)
+    return Receipt(UUID(number), filed, None if accepted == "-" else accepted, int(index), told)
 
 
 def _line(text: str) -> Line:

@@ -8,6 +8,7 @@ from uuid import UUID
 from schemas.envelope import decode
 from schemas.notification import NotificationAcknowledged
 from schemas.registry import ChildIdentified
+from schemas.reporting import ReportAccepted, ReportFiled
 from services.audit.log import compare, grow
 from services.audit.telling import exact, telling_of
 from services.kernel.bus import FEED, Record
@@ -76,6 +77,22 @@ class Told:
             "select seq, agency, role, clause, classes, disclosed_at from told where event = $1 order by seq",
             event,
         )
+
+    async def report(self, number: UUID) -> tuple[Any, str | None] | None:
+        """Return (seq, recorded_at and envelope of a report's event, when it was accepted), or None where it is no report."""
+        filed = await self._database.fetch(
+            "select seq, subject, recorded_at, envelope from leaf where event = $1 and type = $2",
+            number, ReportFiled.type,
+        )  # fmt: skip
+        if not filed:
+            return None
+        report = decode(filed[0]["envelope"]).data["report"]
+        accepted = await self._database.fetch(
+            "select recorded_at, envelope from leaf where subject = $1 and type = $2",
+            filed[0]["subject"], ReportAccepted.type,
+        )  # fmt: skip
+        when = [r["recorded_at"] for r in accepted if decode(r["envelope"]).data["report"] == report]
+        return filed[0], min(when, default=None)
 
     async def ids_of(self, child: UUID, until: datetime) -> list[UUID]:
         """Return the ids under which a child was known at a moment: its file's first, then those identified with it.

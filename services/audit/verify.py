@@ -1,6 +1,5 @@
 """The offline verifier: an export folder and a public key are all that it needs; it names the first broken event."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,12 +10,12 @@ from uuid import UUID
 
 import msgspec
 
-from schemas.envelope import decode
+from schemas.envelope import Block, decode
 from services.audit import merkle
 from services.audit.note import Line, NoteBroken, read_note
 from services.audit.telling import exact, read_telling
 from services.kernel.bus import FEED
-from services.kernel.sealing import unpack
+from services.kernel.sealing import is_described, unpack
 from services.kernel.store import REFERENCE_PARTITION, leaf_hash, partition_of
 
 NOTE, KEY = "checkpoint.txt", "audit.pub"
@@ -144,7 +143,7 @@ def _row(row: Row, place: int) -> str | None:
         return "叶哈希不符 · the bytes are not those that were hashed"
     try:
         envelope = decode(row.envelope)
-        described = [b.sha256 for b in envelope.blocks]
+        described = envelope.blocks
     except (msgspec.DecodeError, UnicodeDecodeError):
         return "信封无法读取 · the envelope can't be read"
     told: Mapping[str, Any] = {
@@ -158,16 +157,16 @@ def _row(row: Row, place: int) -> str | None:
     return _blocks(described, row.blocks)
 
 
-def _blocks(described: list[str], packed: bytes) -> str | None:
+def _blocks(described: list[Block], packed: bytes) -> str | None:
     try:
         bodies = unpack(packed)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return "密封块无法读取 · the blocks can't be read"
-    found = [hashlib.sha256(b).hexdigest() if b is not None else None for b in bodies]
-    canonical = msgspec.msgpack.encode(bodies) == packed or (not bodies and not packed)
-    return (
-        None if found == described and canonical else "密封块不符 · a sealed block is not the one described"
+    found = len(bodies) == len(described) and all(
+        body is not None and is_described(block, body) for block, body in zip(described, bodies, strict=True)
     )
+    canonical = msgspec.msgpack.encode(bodies) == packed or (not bodies and not packed)
+    return None if found and canonical else "密封块不符 · a sealed block is not the one described"
 
 
 def _rows(file: Path) -> Iterator[Row | str]:

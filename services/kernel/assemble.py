@@ -15,7 +15,6 @@ from services.kernel.residence import Residence
 from services.kernel.service import Tools, recorder_of, reference_consumer
 from services.kernel.store import EventStore
 from services.kernel.web import Who, who_asks
-from services.kernel.world import day_of
 
 
 class Writing(NamedTuple):
@@ -45,7 +44,7 @@ def write_path(
         public=authority_table(), regions=residence.regions,
     )  # fmt: skip
     relay = Relay(service, tools.database, StoreLog(store), tools.bus)
-    who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
+    who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     return Writing(
         store,
         recorder,

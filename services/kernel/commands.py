@@ -247,8 +247,7 @@ class Commands:
         name = type(asked.command).path
         facts = {k: v for k, v in scope.items() if k != "above"}
         if "above" in scope:
-            below = self._reference.bodies.get(scope["above"])
-            facts["superior"] = below.superior if below else None
+            facts["superior"] = self._reference.superior_of(scope["above"])
         try:
             return check(name, asked.who, **facts)
         except NotAllowed:
@@ -269,7 +268,7 @@ class Commands:
         pack = reference.find_pack(region or who.body.region, day_of(now))
         return Context(
             now=now, new_id=self._world.new_id, pack=pack, body=who.body.id, body_kind=who.kind, post=who.post,
-            find_body=reference.find_body_id,
+            find_body=reference.find_body_id, superior_of=reference.superior_of,
         )  # fmt: skip
 
     @staticmethod

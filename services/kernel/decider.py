@@ -50,6 +50,8 @@ class Context:
     body_kind: BodyKind | None
     post: UUID | None
     find_body: Callable[[BodyKind, str], UUID | None]
+    superior_of: Callable[[UUID], UUID | None] = lambda _body: None
+    """The body above, as far as it is on record."""
     history: Sequence[tuple[UUID, Event]] = ()
     """What the stream holds, with ids: a correction names the event that it corrects."""
     regions: Mapping[UUID, str] = field(default_factory=dict)

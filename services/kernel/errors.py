@@ -32,6 +32,12 @@ class BadInput(Refusal):
     status = 422
 
 
+class TooMany(Refusal):
+    """本单位请求过于频繁,请按 Retry-After 稍后重试;报告儿童受侵害不受此限。 · Your body asks too often: come back after Retry-After. Reports of danger are never held up."""  # noqa: E501
+
+    status = 429
+
+
 class NotJson(Refusal):
     """请求体应为 JSON(application/json)。 · The body must be JSON (application/json)."""
 
@@ -114,6 +120,10 @@ class PersonErased(Refusal):
     """该人员的信息已依法删除,不能再登记或更正其信息。 · This person's data were erased: no more can be entered."""
 
     status = 409
+
+
+class FileSealed(PersonErased):
+    """该人员的信息已封存,不能查阅或变更,须经两个岗位同意解封。 · This person's data are sealed: two posts must agree to unseal them first."""  # noqa: E501
 
 
 class StoreDown(Refusal):

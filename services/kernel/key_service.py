@@ -17,3 +17,7 @@ class KeyService(Protocol):
     def keys(self, pairs: Iterable[Pair]) -> dict[Pair, bytes]:
         """Return the class keys that exist, 32 bytes each."""
         ...
+
+    def sealed(self, subjects: Iterable[str]) -> set[str]:
+        """Return those of the subjects whose keys are withheld until they are unsealed."""
+        ...

@@ -4,15 +4,14 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.exceptions import InvalidTag
 
 from schemas.fields import DataClass
+from services.kernel.ciphers import SUITES
 from services.kernel.key_service import Pair
 from services.kernel.world import World
 
@@ -29,14 +28,14 @@ class WrongPassphrase(Exception):  # noqa: N818
 class KeyRing:
     """A SQLite file apart from the cluster, so that no backup of the cluster can bring a key back.
 
-    Each row holds a subject's master, wrapped with AES-256-GCM under a key made from the passphrase by scrypt, and
-    one salt a class: class keys follow by HKDF-SHA256, so one class can be erased by its salt alone. Looked-up keys
-    stay in memory until another process writes to the file: SQLite's `data_version`, asked once a millisecond at most,
-    tells, so an erasure is felt at once.
+    Each row holds a subject's master, wrapped by the ring's suite under a key made from the passphrase, and one salt a
+    class: class keys follow by HKDF, so one class can be erased by its salt alone. The suite is that of the day on which
+    the ring was made, whatever blocks are sealed with since. Looked-up keys stay in memory until another process writes
+    to the file: SQLite's `data_version`, asked once a millisecond at most, tells, so an erasure is felt at once.
     """
 
-    def __init__(self, path: Path, passphrase: str, world: World) -> None:
-        """Open or create the ring. Raises WrongPassphrase."""
+    def __init__(self, path: Path, passphrase: str, world: World, suite: str = "aes") -> None:
+        """Open the ring, or create it under `suite`. Raises WrongPassphrase."""
         self._world = world
         self._lock = threading.Lock()
         self._cache: OrderedDict[str, dict[str, bytes]] = OrderedDict()
@@ -52,27 +51,31 @@ class KeyRing:
             "create table if not exists ring (subject text primary key, state text not null,"
             " master blob, salts blob) without rowid;"
         )
-        self._wrap = AESGCM(self._kek(passphrase))
+        # A ring that has a salt and no suite is older than suites.
+        older = self._db.execute("select 1 from meta where name = 'salt'").fetchone()
+        self._db.execute(
+            "insert or ignore into meta values ('suite', ?)", (b"aes" if older else suite.encode(),)
+        )
+        (kept,) = self._db.execute("select value from meta where name = 'suite'").fetchone()
+        self._suite = SUITES[kept.decode()](world)
+        self._kek = self._suite.from_passphrase(self._salt(), passphrase)
         self.search_key = self._secret("search")
         """Key of search tokens and identity claims: HMAC-SHA256."""
 
-    def _kek(self, passphrase: str) -> bytes:
-        row = self._db.execute("select value from meta where name = 'salt'").fetchone()
-        if row is None:
-            self._db.execute("insert or ignore into meta values ('salt', ?)", (self._world.secret(_SALT),))
-            row = self._db.execute("select value from meta where name = 'salt'").fetchone()
-        return Scrypt(salt=row[0], length=32, n=2**14, r=8, p=1).derive(passphrase.encode())
+    def _salt(self) -> bytes:
+        self._db.execute("insert or ignore into meta values ('salt', ?)", (self._world.secret(_SALT),))
+        salt: bytes = self._db.execute("select value from meta where name = 'salt'").fetchone()[0]
+        return salt
 
     def _secret(self, name: str) -> bytes:
         row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
         if row is None:
-            nonce = self._world.secret(12)
-            wrapped = nonce + self._wrap.encrypt(nonce, self._world.secret(32), name.encode())
+            wrapped = self._suite.encrypt(self._kek, self._world.secret(32), name.encode())
             self._db.execute("insert or ignore into meta values (?, ?)", (name, wrapped))
             row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
         try:
-            return self._wrap.decrypt(row[0][:12], row[0][12:], name.encode())
-        except Exception as error:
+            return self._suite.decrypt(self._kek, row[0], name.encode())
+        except InvalidTag as error:
             raise WrongPassphrase from error
 
     def close(self) -> None:
@@ -87,8 +90,7 @@ class KeyRing:
             fresh = []
             for subject in missing:
                 if subject not in known:
-                    nonce = self._world.secret(12)
-                    master = nonce + self._wrap.encrypt(nonce, self._world.secret(32), subject.encode())
+                    master = self._suite.encrypt(self._kek, self._world.secret(32), subject.encode())
                     fresh.append((subject, master, self._world.secret(_SALT * len(CLASSES))))
             if fresh:
                 self._db.execute("begin immediate")
@@ -104,8 +106,8 @@ class KeyRing:
             for subject, name in wanted:
                 if name not in self._cache.get(subject, ()):
                     lacking.setdefault(subject, set()).add(name)
-            for subject, master, salts in self._rows(list(lacking), "subject, master, salts"):
-                made = self._class_keys(subject, master, salts, lacking[subject])
+            for subject, master, salts, state in self._rows(list(lacking), "subject, master, salts, state"):
+                made = {} if state == "sealed" else self._class_keys(subject, master, salts, lacking[subject])
                 self._cache.setdefault(subject, {}).update(made)
             found = {(s, c): keys[c] for s, c in wanted if (keys := self._cache.get(s)) and c in keys}
             while len(self._cache) > _CACHED:
@@ -121,17 +123,52 @@ class KeyRing:
             self._version = version
             self._cache.clear()
 
-    def erase(self, subject: str) -> None:
-        """Destroy a subject's key: the master and all salts. Nothing brings it back."""
+    def sealed(self, subjects: Iterable[str]) -> set[str]:
+        """Return those of the subjects whose keys are withheld until they are unsealed."""
+        with self._lock:
+            return {
+                subject
+                for subject, state in self._rows(list(subjects), "subject, state")
+                if state == "sealed"
+            }
+
+    def seal(self, subject: str) -> None:
+        """Withhold a subject's keys from everybody. What was erased stays erased."""
+        self._change(subject, "state = 'sealed'", "active")
+
+    def unseal(self, subject: str) -> None:
+        """Give a subject's keys out again."""
+        self._change(subject, "state = 'active'", "sealed")
+
+    def erase(self, subject: str, classes: Collection[str] | None = None) -> None:
+        """Destroy a subject's key, the master and all salts, or the salts of some classes. Nothing brings it back."""
+        if classes is None:
+            self._change(subject, "state = 'erased', master = null, salts = null", "active", "sealed")
+            return
+        with self._lock:
+            for _, salts in self._rows([subject], "subject, salts"):
+                if salts is not None:
+                    left = bytearray(salts)
+                    for name in classes:
+                        at = CLASSES.index(name) * _SALT
+                        left[at : at + _SALT] = bytes(_SALT)
+                    self._db.execute("update ring set salts = ? where subject = ?", (bytes(left), subject))
+            self._forget(subject)
+
+    def _change(self, subject: str, to: str, *states: str) -> None:
+        marks = ",".join("?" * len(states))
         with self._lock:
             self._db.execute(
-                "update ring set state = 'erased', master = null, salts = null where subject = ?", (subject,)
+                f"update ring set {to} where subject = ? and state in ({marks})", (subject, *states)
             )
-            self._db.execute("pragma wal_checkpoint(truncate)")
-            self._cache.pop(subject, None)
+            self._forget(subject)
 
-    def _rows(self, subjects: list[str], columns: str) -> list[tuple[str, bytes, bytes]]:
-        rows: list[tuple[str, bytes, bytes]] = []
+    def _forget(self, subject: str) -> None:
+        self._db.execute("pragma wal_checkpoint(truncate)")  # no page of before stays in the log
+        self._cache.pop(subject, None)
+
+    def _rows(self, subjects: list[str], columns: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = []
         for start in range(0, len(subjects), 500):
             part = subjects[start : start + 500]
             marks = ",".join("?" * len(part))
@@ -145,10 +182,6 @@ class KeyRing:
     ) -> dict[str, bytes]:
         if master is None or salts is None:
             return {}
-        secret = self._wrap.decrypt(master[:12], master[12:], subject.encode())
+        secret = self._suite.decrypt(self._kek, master, subject.encode())
         own = {name: salts[i * _SALT : (i + 1) * _SALT] for i, name in enumerate(CLASSES) if name in names}
-        return {
-            name: HKDF(hashes.SHA256(), 32, salt, name.encode()).derive(secret)
-            for name, salt in own.items()
-            if any(salt)
-        }
+        return {name: self._suite.class_key(secret, salt, name) for name, salt in own.items() if any(salt)}

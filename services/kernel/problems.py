@@ -31,6 +31,8 @@ _ZH = {
     "value_error": "内容不符合要求",
 }
 MEDIA = "application/problem+json"
+_COME_BACK = {429: "10", 503: "2"}
+"""Seconds."""
 
 
 class FieldProblem(BaseModel):
@@ -65,13 +67,13 @@ def field_problems(error: ValidationError) -> list[FieldProblem]:
 
 
 def problem(refusal: Refusal, fields: Sequence[FieldProblem] = ()) -> JSONResponse:
-    """Return the answer for a refusal; 503 says when to come back."""
+    """Return the answer for a refusal; 429 and 503 say when to come back."""
     zh, en = refusal.sentences
     body = Problem(
         type=f"urn:shouwang:problem:{refusal.code}", title=zh, detail=en, status=refusal.status, code=refusal.code,
         fields=list(fields), facts=refusal.facts,
     )  # fmt: skip
-    headers = {"Retry-After": "2"} if refusal.status == 503 else None
+    headers = {"Retry-After": _COME_BACK[refusal.status]} if refusal.status in _COME_BACK else None
     return JSONResponse(body.model_dump(), refusal.status, headers, MEDIA)
 
 

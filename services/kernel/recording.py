@@ -12,10 +12,11 @@ from schemas.catalogue import EVENTS
 from schemas.envelope import CONTENT_TYPE, SPEC, Envelope, decode, encode, format_after
 from schemas.event import Event, Split
 from schemas.platform import FactCorrected
+from services.kernel.ciphers import Cipher
 from services.kernel.correcting import corrections
-from services.kernel.errors import PersonErased
+from services.kernel.errors import FileSealed, PersonErased
 from services.kernel.key_service import KeyService, Pair
-from services.kernel.sealing import Cipher, Erased, needed, open_refs, refs, seal
+from services.kernel.sealing import Erased, needed, open_refs, refs, seal
 from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
 from services.kernel.together import Together
 from services.kernel.world import World
@@ -88,14 +89,14 @@ class Recorder:
     async def record(self, planned: Sequence[Planned], told: Circumstances) -> list[NewEvent]:
         """Return the events ready to append. Keys are durable before the first append that uses them.
 
-        Raises PersonErased where a key was destroyed: nothing is ever sealed under nothing.
+        Raises PersonErased where a key was destroyed, FileSealed where it is withheld: nothing is ever sealed under nothing.
         """
         return self.seal(planned, told, await self.keys(planned))
 
     def seal(self, planned: Sequence[Planned], told: Circumstances, keys: Keys) -> list[NewEvent]:
-        """Return the events ready to append, under keys that were looked up for many. Raises PersonErased."""
-        if any(pair not in keys for p in planned for pair in needed(p.split)):
-            raise PersonErased
+        """Return the events ready to append, under keys that were looked up for many. Raises PersonErased, FileSealed."""
+        if lacking := {pair[0] for p in planned for pair in needed(p.split) if pair not in keys}:
+            raise FileSealed if self._keys.sealed(lacking) else PersonErased
         now = self._world.now()
         recorded = stamp(now)
         occurred = stamp(told.occurred) if told.occurred else recorded

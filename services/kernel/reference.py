@@ -126,6 +126,11 @@ class Reference:
         found = [b for b in self.bodies.values() if b.kind is kind and covers(b.region, region)]
         return max(found, key=lambda b: len(stem(b.region)), default=None)
 
+    def superior_of(self, body: UUID) -> UUID | None:
+        """Return the body above, where both are on record."""
+        known = self.bodies.get(body)
+        return known.superior if known else None
+
     def find_body_id(self, kind: BodyKind, region: str) -> UUID | None:
         """Return the id of that body, or None."""
         found = self.find_body(kind, region)

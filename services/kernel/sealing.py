@@ -1,57 +1,21 @@
 """Sealed blocks: fields of one class about one person, encrypted together, beside an envelope that names them."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas.envelope import Block, Envelope
 from schemas.event import Event, Split, parts_of
-from schemas.fields import DataClass
+from services.kernel.ciphers import SUITES, AesGcm, Cipher
 from services.kernel.key_service import KeyService, Pair
-from services.kernel.world import World
+from services.kernel.world import RealWorld
 
 _STEP = 64
 _json = msgspec.json.Encoder()
 _bodies = msgspec.msgpack.Decoder(list[bytes | None])
-
-
-class Cipher(Protocol):
-    """One suite. `alg` is written into every block's description."""
-
-    alg: str
-
-    def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
-        """Return the block."""
-        ...
-
-    def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
-        """Return the plaintext; raises InvalidTag where block, key or binding are not right."""
-        ...
-
-
-class AesGcm:
-    """AES-256-GCM; a block is nonce (12 bytes), ciphertext, tag (16 bytes)."""
-
-    alg = "A256GCM"
-
-    def __init__(self, world: World) -> None:
-        """Take nonces from `world`."""
-        self._world = world
-
-    def encrypt(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
-        """Return nonce and ciphertext."""
-        nonce = self._world.secret(12)
-        return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
-
-    def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
-        """Return the plaintext."""
-        return AESGCM(key).decrypt(block[:12], block[12:], bound_to)
 
 
 @dataclass(frozen=True)
@@ -70,11 +34,21 @@ class BlockRef(NamedTuple):
     role: str
     data_class: str
     body: bytes
+    alg: str = AesGcm.alg
 
     @property
     def pair(self) -> Pair:
         """What key opens it."""
         return self.subject, self.data_class
+
+
+_BY_ALG: dict[str, Cipher] = {suite.alg: suite(RealWorld()) for suite in SUITES.values()}
+
+
+def is_described(block: Block, body: bytes) -> bool:
+    """Tell whether a block is the one that an envelope describes."""
+    suite = _BY_ALG.get(block.alg, _BY_ALG[AesGcm.alg])
+    return bool(suite.hash_of(body) == getattr(block, suite.digest))
 
 
 def _bound_to(event: str, subject: str, data_class: str) -> bytes:
@@ -103,7 +77,7 @@ def seal(
         body = cipher.encrypt(key, plain.ljust(size), _bound_to(event_id, subject, data_class))
         described.append({
             "subject": subject, "role": roles[next(iter(fields))], "class": data_class, "key": f"{subject}:1",
-            "alg": cipher.alg, "sha256": hashlib.sha256(body).hexdigest(),
+            "alg": cipher.alg, cipher.digest: cipher.hash_of(body),
         })  # fmt: skip
         bodies.append(body)
     if described:
@@ -142,14 +116,17 @@ def refs(
 ) -> list[BlockRef]:
     """Return the blocks that are here, closed."""
     return [
-        BlockRef(envelope.id, block.subject, block.role, block.data_class, body)
+        BlockRef(envelope.id, block.subject, block.role, block.data_class, body, block.alg)
         for block, body in zip(envelope.blocks, unpack(packed), strict=False)
         if body is not None and only(block)
     ]
 
 
 def open_refs(blocks: Sequence[BlockRef], keys: KeyService, cipher: Cipher) -> list[dict[str, Any] | Erased]:
-    """Open blocks, with one look-up of keys for all of them. A block that was tampered with raises InvalidTag."""
+    """Open blocks, with one look-up of keys for all of them. A block that was tampered with raises InvalidTag.
+
+    What was sealed before the installation's suite was changed opens with the suite that its description names.
+    """
     have = keys.keys({block.pair for block in blocks})
     opened: list[dict[str, Any] | Erased] = []
     for block in blocks:
@@ -157,7 +134,8 @@ def open_refs(blocks: Sequence[BlockRef], keys: KeyService, cipher: Cipher) -> l
         if key is None:
             opened.append(Erased(block.subject, block.data_class))
             continue
-        plain = cipher.decrypt(key, block.body, _bound_to(block.event, block.subject, block.data_class))
+        suite = cipher if block.alg == cipher.alg else _BY_ALG.get(block.alg, cipher)
+        plain = suite.decrypt(key, block.body, _bound_to(block.event, block.subject, block.data_class))
         opened.append(msgspec.json.decode(plain))
     return opened
 
@@ -169,9 +147,3 @@ def fields_of(envelope: Envelope, packed: bytes | None, keys: KeyService, cipher
         if not isinstance(block, Erased):
             fields.update(block)
     return fields
-
-
-__all__ = [
-    "AesGcm", "BlockRef", "Cipher", "DataClass", "Erased", "InvalidTag", "fields_of", "needed", "open_refs", "pack",
-    "redact", "refs", "seal", "unpack",
-]  # fmt: skip

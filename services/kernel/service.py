@@ -9,13 +9,14 @@ from fastapi import FastAPI
 
 from services.kernel.auth import Checking
 from services.kernel.bus import REFERENCE, Bus, Log
+from services.kernel.ciphers import Cipher
 from services.kernel.database import AWAY, Database
 from services.kernel.errors import StoreDown
 from services.kernel.keys import KeyRing
+from services.kernel.limiting import Limits
 from services.kernel.projection import Consumer
 from services.kernel.recording import Recorder
 from services.kernel.reference import Reference
-from services.kernel.sealing import Cipher
 from services.kernel.store import EventStore
 from services.kernel.telemetry import log
 from services.kernel.world import World
@@ -34,6 +35,7 @@ class Tools:
     world: World
     tokens: Checking
     service_secret: str
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass

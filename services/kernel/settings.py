@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     """Tells processes of the same service apart: each needs its own, and keeps it when it starts again."""
     key_ring: Path = Path("keys.sqlite")
     key_passphrase: str = DEFAULT_SECRET
+    suite: Literal["aes", "gm"] = "aes"
+    """Seals with AES-256-GCM and SHA-256, or with SM4-GCM and SM3; what the other sealed stays readable."""
     token_secret: str = DEFAULT_SECRET
     oidc_issuer: str = ""
     """Address of the OIDC provider's issuer; without it, development alone has a sign-in, of its own."""
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
     """Shown by services to one another on internal questions."""
     host: str = "127.0.0.1"
     port: int = 8000
+    rate_per_minute: int = 6000
+    """Requests a minute that a body may send to one process of a service; 0 is no limit. Reports are never counted."""
     notification_url: str = "http://127.0.0.1:8004"
     agency_url: str = "http://127.0.0.1:8005"
     audit_key: Path = Path("audit.key")

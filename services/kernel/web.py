@@ -1,7 +1,6 @@
 """FastAPI made our way: commands become routes from their declaration, refusals become problem+json once."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
@@ -27,6 +26,7 @@ from services.kernel.errors import (
     TooLarge,
     WrongMethod,
 )
+from services.kernel.limiting import Limits
 from services.kernel.problems import (
     MEDIA,
     FieldProblem,
@@ -38,8 +38,9 @@ from services.kernel.problems import (
 )
 from services.kernel.reference import Reference
 from services.kernel.telemetry import metrics
+from services.kernel.world import World, day_of
 
-_OPEN_DOORS = ("/health/", "/metrics", "/positions", "/dev/")
+_OPEN_DOORS = ("/health/", "/metrics", "/positions", "/dev/", "/receipts/")
 MOST_BYTES = 256 * 1024
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """The API page alone has scripts: those of this origin, and the few lines that start it."""
@@ -108,10 +109,10 @@ def done(answer: Answer) -> Done:
     return Done(events=told, token=answer.token, repeated=answer.repeated)
 
 
-def who_asks(tokens: Checking, reference: Reference, today: Callable[[], date]) -> Who:
-    """Return the function that finds out who asks, from which post and what for.
+def who_asks(tokens: Checking, limits: Limits, reference: Reference, world: World) -> Who:
+    """Return the function that finds out who asks, from which post and what for, and counts it.
 
-    It raises NotSignedIn, ProviderDown, PurposeMissing, PostNotHeld and PostNotChosen.
+    It raises NotSignedIn, ProviderDown, PurposeMissing, PostNotHeld, PostNotChosen and TooMany.
     """
 
     async def find(request: Request) -> Principal:
@@ -119,7 +120,10 @@ def who_asks(tokens: Checking, reference: Reference, today: Callable[[], date]) 
         purpose = request.headers.get("x-purpose", "")
         if not 2 <= len(purpose) <= 40 or not purpose.replace("-", "").isalnum() or not purpose.isascii():
             raise PurposeMissing
-        return principal_of(shown, request.headers.get("x-post"), purpose, reference, today())
+        who = principal_of(shown, request.headers.get("x-post"), purpose, reference, day_of(world.now()))
+        if not getattr(request.state, "uncounted", False):
+            limits.take(who.body.id)
+        return who
 
     return find
 
@@ -194,6 +198,7 @@ def _require_json(request: Request) -> None:
 
 def _command_route(router: APIRouter, model: type[Command], commands: Commands, who: Who) -> None:
     async def issue(request: Request) -> Done:
+        request.state.uncounted = model.intake  # a report of danger waits for nothing
         asker = await who(request)
         _require_json(request)
         key = request.headers.get("idempotency-key", "")
@@ -226,7 +231,8 @@ def application(
         for status, what in (
             (400, "请求头缺失 · A header is missing"), (401, "未登录 · Not signed in"), (403, "无权 · Not allowed"),
             (404, "未找到 · Not found"), (409, "冲突 · Conflict"), (413, "过大 · Too large"),
-            (415, "类型不符 · Wrong type"), (422, "内容不符 · Doesn't fit"), (503, "暂不可用 · Away, try again"),
+            (415, "类型不符 · Wrong type"), (422, "内容不符 · Doesn't fit"),
+            (429, "过于频繁 · Too often"), (503, "暂不可用 · Away, try again"),
         )
     }  # fmt: skip
     # Its page brings its own scripts: a county's network may reach nothing outside.

@@ -12,7 +12,6 @@ from services.kernel.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.telemetry import log, metrics
 from services.kernel.web import application, who_asks
-from services.kernel.world import day_of
 from services.live.api import routes
 from services.live.windows import Rules, Windows
 
@@ -68,7 +67,7 @@ def build(tools: Tools, feed: Feed, rules: Rules | None = None) -> Service:
         places = {f"{source}.{partition}": seq for (source, partition), seq in windows.places.items()}
         return {**await positions_of(None, consumers), "live": {"places": places, "parked": windows.parked}}
 
-    who = who_asks(tools.tokens, reference, lambda: day_of(tools.world.now()))
+    who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     app = application(
         "live", ("实时态势", "Live: counts, surges and silences"),
         [routes(windows, rules or Rules(), who, tools.world.now)], [tools.database.ping, ready], positions,

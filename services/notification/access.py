@@ -1,23 +1,28 @@
 """Who may know of a child: grants, one stream a child; what they permit is in the disclosure table."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Self, assert_never
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Self, assert_never
 from uuid import UUID
 
 from pydantic import Field
 
 from schemas.fields import BodyId, ChildId, Code, EventId
-from schemas.notification import AccessEnded, AccessGranted, Role
+from schemas.notification import AccessEnded, AccessGranted, EmergencyOpened, EmergencyReviewed, Role
 from services.kernel.decider import Command, Context, Decider
-from services.kernel.world import derived_id
+from services.kernel.errors import NotFound
+from services.notification import emergency
+from services.notification.emergency import EndEmergency, OpenEmergency, ReviewEmergency
 
 BY_RESIDENCE = frozenset({Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE})
 """Roles that follow from where a child is on file, and move with it."""
+BY_CASE = frozenset({Role.RESPONDER, Role.CASE_POLICE, Role.CARER})
+"""Roles that follow from a case."""
+stream_of = emergency.stream_of
 Grants = frozenset[tuple[UUID, Role]]
 
 # --- State
-Event = AccessGranted | AccessEnded
+Event = AccessGranted | AccessEnded | EmergencyOpened | EmergencyReviewed
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Access:
     """The grants in force for one child."""
 
     grants: Grants = frozenset()
+    emergencies: dict[UUID, EmergencyOpened] = field(default_factory=dict)
+    """All that were opened."""
+    reviewed: frozenset[UUID] = frozenset()
 
 
 # --- Evolve
@@ -35,6 +43,10 @@ def evolve(state: Access, event: Event) -> Access:
             return replace(state, grants=state.grants | {(event.agency, event.role)})
         case AccessEnded():
             return replace(state, grants=state.grants - {(event.agency, event.role)})
+        case EmergencyOpened():
+            return replace(state, emergencies=state.emergencies | {event.emergency: event})
+        case EmergencyReviewed():
+            return replace(state, reviewed=state.reviewed | {event.emergency})
         case unknown:
             assert_never(unknown)
 
@@ -73,19 +85,33 @@ class Reside(_OfChild):
     receiver: UUID | None = None
 
 
-def stream_of(child: UUID) -> UUID:
-    """Return the stream of a child's grants."""
-    return derived_id("access", child)
+class Recuse(_OfChild):
+    """Issued by reaction: what a body had of the case passes to the body above. [PRV-02]"""
+
+    path: ClassVar[str] = "recuse"
+
+    recused: BodyId
+    instead: BodyId
 
 
 # --- Decide
-def decide(command: GrantAccess | Reside, state: Access, _: Context) -> list[Event]:
+_Emergency = OpenEmergency | ReviewEmergency | EndEmergency
+
+
+def decide(
+    command: GrantAccess | Reside | Recuse | _Emergency, state: Access, context: Context
+) -> list[Event]:
     """Grant and end; what is so already makes no event."""
     match command:
+        case OpenEmergency() | ReviewEmergency() | EndEmergency():
+            return [*emergency.decide(command, state, context)]
         case GrantAccess():
             wanted = state.grants | {(command.agency, command.role)}
         case Reside():
             wanted = _resided(command, state.grants)
+        case Recuse():
+            lost = {g for g in state.grants if g[0] == command.recused and g[1] in BY_CASE}
+            wanted = state.grants - lost | {(command.instead, role) for _, role in lost}
         case unknown:
             assert_never(unknown)
     return _changes(command, state.grants, wanted)
@@ -108,13 +134,26 @@ def _changes(command: _OfChild, held: Grants, wanted: Grants) -> list[Event]:
         for agency, role in sorted(wanted - held)
     ]
     ended = [
-        AccessEnded(child=command.child, agency=agency, role=role, reason=command.basis)
+        AccessEnded(child=command.child, agency=agency, role=role, reason=_reason(command))
         for agency, role in sorted(held - wanted)
     ]
     return [*granted, *ended]
 
 
+def _reason(command: _OfChild) -> str:
+    """Say why a role ended, to the body whose it was: one that is recused isn't told that it is."""
+    return "case" if isinstance(command, Recuse) else command.basis
+
+
+def scope_of(command: Command, state: Access) -> dict[str, Any]:
+    """A child of whom nobody may know is on nobody's file; an emergency access is its reviewer's to judge."""
+    if isinstance(command, OpenEmergency) and not state.grants:
+        raise NotFound
+    return {"addressee": emergency.addressee(command, state)} if isinstance(command, ReviewEmergency) else {}
+
+
 ACCESS = Decider(
-    name="access", events=(AccessGranted, AccessEnded), commands=(GrantAccess, Reside),
-    initial=Access, evolve=evolve, decide=decide,
+    name="access", events=(AccessGranted, AccessEnded, EmergencyOpened, EmergencyReviewed),
+    commands=(GrantAccess, Reside, Recuse, OpenEmergency, ReviewEmergency, EndEmergency),
+    initial=Access, evolve=evolve, decide=decide, scope_of=scope_of,
 )  # fmt: skip

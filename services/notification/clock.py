@@ -1,4 +1,7 @@
-"""The clock: looks which duties have run out, and says so once. Due dates sit in PostgreSQL, so it may die at any time."""
+"""The clock: looks what has run out, duties and emergency accesses, and says so once.
+
+Due dates sit in PostgreSQL, so it may die at any time.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +13,9 @@ from services.kernel.reactions import Reactions, Task
 from services.kernel.reference import Reference
 from services.kernel.telemetry import log
 from services.kernel.world import World
+from services.notification.access import ACCESS
 from services.notification.duty import DUTY, ReachDue
+from services.notification.emergency import EndEmergency, stream_of
 from services.notification.known import keep_duties
 
 _LOOK_SECONDS = 0.5
@@ -42,7 +47,23 @@ class Clock:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> int:
-        """Say of each duty that has run out that it has; returns how many there were."""
+        """Say of each duty and emergency access that has run out that it has; returns how many there were."""
+        return await self._look_at_duties() + await self._look_at_emergencies()
+
+    async def _look_at_emergencies(self) -> int:
+        found = await self._database.fetch(
+            "select emergency, child, agency from emergency where runs_out <= $1 order by runs_out limit $2",
+            self._world.now(), _MOST,
+        )  # fmt: skip
+        for row in found:
+            command = EndEmergency(child=row["child"], emergency=row["emergency"], agency=row["agency"])
+            async with self._database.transaction() as rows:
+                await self._reactions.act(rows, Task("clock", ACCESS, stream_of(row["child"]), command))
+                await rows.execute("delete from emergency where emergency = $1", row["emergency"])
+            self._grew()
+        return len(found)
+
+    async def _look_at_duties(self) -> int:
         found = await self._database.fetch(
             "select duty, version, owed_by from duty where runs_out <= $1 order by runs_out limit $2",
             self._world.now(), _MOST,

@@ -12,6 +12,7 @@ from schemas.envelope import Envelope
 from schemas.fields import DataClass
 from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.platform import FactCorrected
+from schemas.reporting import RecusalSet
 
 _FILE = Path(__file__).parents[2] / "schemas" / "disclosure.yaml"
 ANY_TYPE = "*"
@@ -64,7 +65,9 @@ class Disclosure:
 
 
 def concerns(envelope: Envelope, agency: UUID) -> bool:
-    """Tell whether an event about access is this agency's own: nobody is told who else may know."""
+    """Tell whether an event is for this agency: nobody is told who else may know, and no recused body that it is one."""
+    if envelope.type == RecusalSet.type:
+        return bool(envelope.data["recused"] != str(agency))
     if envelope.type in {AccessGranted.type, AccessEnded.type}:
         return bool(envelope.data["agency"] == str(agency))
     return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,9 +16,11 @@ from schemas.notification import (
     DutyMissRescinded,
     DutyOpened,
     DutyReassigned,
+    EmergencyOpened,
     Role,
 )
 from schemas.registry import ChildRecordTransferred
+from schemas.reporting import RecusalSet
 from services.kernel.database import Connection, write
 
 _RUNS = {DutyOpened.type, DutyReassigned.type, DutyDelayed.type, DutyMissRescinded.type}
@@ -42,21 +44,29 @@ class Known:
 
     moved: dict[UUID, UUID] = field(default_factory=dict)
     """A township that handed the child over → the one that is responsible now."""
+    recused: dict[UUID, tuple[UUID, date | None]] = field(default_factory=dict)
+    """A body that is left out → the body above in its place, and the last day of it."""
     duties: dict[UUID, KnownDuty] = field(default_factory=dict)
     held: dict[tuple[UUID, Role], UUID] = field(default_factory=dict)
     """(agency, role) in force → the event that granted it."""
     changed: bool = False
-    """Roles or handovers are other than they were loaded."""
+    """Roles, handovers or recusals are other than they were loaded."""
 
-    def now(self, body: UUID) -> UUID:
-        """Return who stands in a body's place for this child today."""
-        return self.moved.get(body, body)
+    def now(self, body: UUID, on: date) -> UUID:
+        """Return who stands in a body's place for this child on a day."""
+        body = self.moved.get(body, body)
+        instead, until = self.recused.get(body, (body, None))
+        return instead if until is None or on <= until else body
 
     def hear(self, envelope: Envelope) -> None:
         """Fold one event of a handover or a duty; any other changes nothing."""
         data = envelope.data
         if envelope.type == ChildRecordTransferred.type:
             self._move(UUID(data["sender"]), UUID(data["receiver"]))
+        elif envelope.type == RecusalSet.type:
+            until = data.get("until")
+            self.recused[UUID(data["recused"])] = UUID(data["instead"]), until and date.fromisoformat(until)
+            self.changed = True
         elif envelope.type in _RUNS | _STOPS:
             duty, owed_by = UUID(data["duty"]), UUID(data["owed_by"])
             if envelope.type == DutyOpened.type:
@@ -96,6 +106,8 @@ async def load(rows: Connection, children: Collection[UUID]) -> dict[UUID, Known
     of = list(children)
     for row in await rows.fetch("select * from moved where child = any($1::uuid[])", of):
         known[row["child"]].moved[row["sender"]] = row["receiver"]
+    for row in await rows.fetch("select * from recused where child = any($1::uuid[])", of):
+        known[row["child"]].recused[row["body"]] = row["instead"], row["until"]
     for row in await rows.fetch("select * from access where child = any($1::uuid[])", of):
         known[row["child"]].held[row["agency"], Role(row["role"])] = row["given"]
     for row in await rows.fetch("select * from duty where child = any($1::uuid[])", of):
@@ -106,13 +118,20 @@ async def load(rows: Connection, children: Collection[UUID]) -> dict[UUID, Known
 
 
 async def keep(rows: Connection, known: Mapping[UUID, Known]) -> None:
-    """Write roles and handovers anew. Duties are kept by their events (`keep_duties`): the clock writes them too."""
+    """Write roles, handovers and recusals anew. Duties are kept by their events (`keep_duties`): the clock writes them too."""
     children = list(known)
     await rows.execute("delete from moved where child = any($1::uuid[])", children)
     await write(
         rows,
         "insert into moved (child, sender, receiver) select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])",
         [(child, *pair) for child in children for pair in known[child].moved.items()],
+    )
+    await rows.execute("delete from recused where child = any($1::uuid[])", children)
+    await write(
+        rows,
+        "insert into recused (child, body, instead, until)"
+        " select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[])",
+        [(child, body, *told) for child in children for body, told in known[child].recused.items()],
     )
     await rows.execute("delete from access where child = any($1::uuid[])", children)
     await write(
@@ -122,6 +141,19 @@ async def keep(rows: Connection, known: Mapping[UUID, Known]) -> None:
         [
             (child, agency, role.value, given)
             for child in children for (agency, role), given in known[child].held.items()
+        ],
+    )  # fmt: skip
+
+
+async def keep_emergencies(rows: Connection, events: Iterable[Envelope]) -> None:
+    """Keep when emergency accesses end, for the clock."""
+    await write(
+        rows,
+        "insert into emergency (emergency, child, agency, runs_out)"
+        " select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[]) on conflict do nothing",
+        [
+            (*(UUID(e.data[name]) for name in ("emergency", "child", "agency")), datetime.fromisoformat(e.data["until"]))
+            for e in events if e.type == EmergencyOpened.type
         ],
     )  # fmt: skip
 

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from schemas.assessment import PlacementMade
 from schemas.envelope import Envelope
-from schemas.notification import Judging, Role
+from schemas.notification import EmergencyOpened, EmergencyReviewed, Judging, Role
 from schemas.packs import DutyRule, KnownPack
 from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
 from schemas.registry import ChildRecordTransferred, ChildRegistered
-from schemas.reporting import PoliceNoticeSent, ReportFiled
+from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportFiled
 from services.kernel.reactions import Task
+from services.kernel.world import day_of
 from services.notification import access, duty, notice
-from services.notification.access import ACCESS, GrantAccess, Reside
+from services.notification.access import ACCESS, GrantAccess, Recuse, Reside
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty, RestartDuty
 from services.notification.known import Known
 from services.notification.notice import NOTICE, ForwardNotice, SendNotice
@@ -27,6 +28,7 @@ _BY_RESIDENCE = {
     BodyKind.POLICE_STATION: Role.AREA_POLICE,
 }
 _REGISTRY = "registry."
+_REVIEW = "review-emergency"
 _BY_REPORT = (BodyKind.POLICE_STATION, BodyKind.POLICE)
 
 
@@ -50,19 +52,32 @@ class Rules:
         elif heard.type == ChildRecordTransferred.type:
             sender, receiver = UUID(data["sender"]), UUID(data["receiver"])
             yield self._reside(heard, sender, receiver)
-            for each, told in known.duties.items():
-                if told.owed_by == sender and not told.met:
-                    yield Task("reassign-duty", DUTY, each, ReassignDuty(duty=each, owed_by=receiver))
-                    forward = ForwardNotice(notice=told.about, recipient=receiver, cause=UUID(heard.id))
-                    yield Task("forward-notice", NOTICE, notice.stream_of(told.about), forward)
+            yield from _pass_on(heard, known, sender, receiver)
         elif heard.type == ReportFiled.type:
             for kind in _BY_REPORT:
                 yield from _grant(heard, self.find_body(kind, data["region"]), Role.CASE_POLICE, "report")
+        elif heard.type == RecusalSet.type:
+            recused, instead = UUID(data["recused"]), UUID(data["instead"])
+            command = Recuse(
+                child=UUID(data["child"]),
+                basis="recusal",
+                cause=UUID(heard.id),
+                recused=recused,
+                instead=instead,
+            )
+            yield Task("recuse", ACCESS, access.stream_of(command.child), command)
+            yield from _pass_on(heard, known, recused, instead)
         elif heard.type == PoliceNoticeSent.type:
-            # Where the child moved on since the police decided, the notice follows it.
-            recipient = known.now(UUID(data["recipient"]))
+            # Where the child moved on since the police decided, or the recipient is recused, the notice follows.
+            recipient = known.now(UUID(data["recipient"]), _day(heard))
             yield from _grant(heard, recipient, Role.RESPONDER, "notice")
             yield _send(heard, recipient)
+        elif heard.type == EmergencyOpened.type:
+            yield _review(heard)
+        elif heard.type == EmergencyReviewed.type:
+            each = duty.stream_of(_REVIEW, UUID(data["emergency"]))
+            met = MeetDuty(duty=each, cause=UUID(heard.id), at=datetime.fromisoformat(heard.recordedat))
+            yield Task("meet-duty", DUTY, each, met)
         elif heard.type == PlacementMade.type:
             yield from _grant(heard, UUID(data["receiver"]), Role.CARER, "placement")
 
@@ -80,9 +95,8 @@ class Rules:
                 owed_by = self._owing(rule, heard)
                 if owed_by is not None:
                     # The registry knows who is responsible; others may have written before they heard of a move.
-                    yield _open(
-                        name, rule, heard, owed_by if heard.type.startswith(_REGISTRY) else known.now(owed_by)
-                    )
+                    now = owed_by if heard.type.startswith(_REGISTRY) else known.now(owed_by, _day(heard))
+                    yield _open(name, rule, heard, now)
             if heard.type in rule.met_by:
                 each = duty.stream_of(name, UUID(heard.data[rule.about]))
                 if each in known.duties:
@@ -99,6 +113,19 @@ class Rules:
         if rule.owed_by == "@township":
             return self.find_body(BodyKind.TOWNSHIP, heard.data["region"])
         return UUID(heard.data[rule.owed_by])
+
+
+def _day(heard: Envelope) -> date:
+    return day_of(datetime.fromisoformat(heard.recordedat))
+
+
+def _pass_on(heard: Envelope, known: Known, sender: UUID, receiver: UUID) -> Iterable[Task]:
+    """What a body owes about a child, and notices that it has not acknowledged, go to the body that takes its place."""
+    for each, told in known.duties.items():
+        if told.owed_by == sender and not told.met:
+            yield Task("reassign-duty", DUTY, each, ReassignDuty(duty=each, owed_by=receiver))
+            forward = ForwardNotice(notice=told.about, recipient=receiver, cause=UUID(heard.id))
+            yield Task("forward-notice", NOTICE, notice.stream_of(told.about), forward)
 
 
 def _rests_on_it(heard: Envelope, pack: KnownPack) -> bool:
@@ -121,6 +148,19 @@ def _open(name: str, rule: DutyRule, heard: Envelope, owed_by: UUID) -> Task:
         clause=rule.clause,
     )  # fmt: skip
     return Task(f"open-{name}", DUTY, each, command)
+
+
+def _review(heard: Envelope) -> Task:
+    """An emergency access is reviewed by another body, whatever the region's pack says."""
+    data = heard.data
+    about = UUID(data["emergency"])
+    each = duty.stream_of(_REVIEW, about)
+    command = OpenDuty(
+        duty=each, child=UUID(data["child"]), rule=_REVIEW, about=about, cause=UUID(heard.id), owed_by=UUID(data["reviewer"]),
+        starts=datetime.fromisoformat(heard.recordedat), judged_by=Judging.RECORDED, limit="3d", standing="local",
+        clause="PRV-02",
+    )  # fmt: skip
+    return Task(f"open-{_REVIEW}", DUTY, each, command)
 
 
 def _grant(heard: Envelope, agency: UUID | None, role: Role, basis: str) -> Iterable[Task]:

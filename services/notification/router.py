@@ -14,23 +14,22 @@ from uuid import UUID
 
 from schemas.catalogue import EVENTS
 from schemas.envelope import Envelope, decode
-from schemas.notification import AccessGranted, Role
+from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.platform import FactCorrected
 from services.kernel.bus import Record
 from services.kernel.database import Connection
 from services.kernel.reactions import Reactions, Seen, Wanted
 from services.kernel.store import NewEvent
 from services.kernel.world import World
-from services.notification.access import ACCESS
 from services.notification.disclosure import Disclosure, concerns
 from services.notification.duty import DUTY
-from services.notification.known import Known, keep, keep_duties, load
+from services.notification.known import Known, keep, keep_duties, keep_emergencies, load
 from services.notification.reactions import Rules
 
 OWN = "notification"
 _NOBODY = UUID(int=0)
 """What a feed row says was its grant where none was needed: the author, a party, who must be told of a correction."""
-_QUIET = {event.type for decider in (ACCESS, DUTY) for event in decider.events}
+_QUIET = {AccessGranted.type, AccessEnded.type, *(event.type for event in DUTY.events)}
 """Events of our own that ask for nothing: they come back by the bus in great number."""
 
 
@@ -101,7 +100,9 @@ class Router:
         ]
         known = await load(rows, {heard.child for heard, _ in batch})
         turn = _Turn(rows, known, await _remember(rows, [heard for heard, _ in batch]))
-        await keep_duties(rows, [h.envelope for h, _ in batch if h.source == OWN and h.id in turn.ahead])
+        own = [h.envelope for h, _ in batch if h.source == OWN and h.id in turn.ahead]
+        await keep_duties(rows, own)
+        await keep_emergencies(rows, own)
         for wave in _waves(batch):
             await self._hear(turn, wave)
         changed = {child: each for child, each in known.items() if each.changed}

@@ -11,11 +11,9 @@ from pydantic import Field
 
 from schemas.fields import (
     ChildId,
-    Code,
     Codes,
     Day,
     Name,
-    PersonId,
     Region,
 )
 from schemas.platform import FactCorrected
@@ -32,12 +30,11 @@ from schemas.registry import (
     LedgerEntryReopened,
     LedgerEntryUpdated,
     LedgerFacts,
-    SubjectErased,
 )
 from services.kernel.correcting import Correction, correct
 from services.kernel.decider import Command, Context, Decider
-from services.kernel.errors import NotFound, Refusal, StaleVersion
-from services.registry import transfer
+from services.kernel.errors import FileSealed, NotFound, Refusal, StaleVersion
+from services.registry import keeping, transfer
 from services.registry.category import NoPolicy, decide_categories
 from services.registry.delegating import DelegateGuardianship, Delegating, delegate
 from services.registry.facts import facts_of, identities_of, identity_in
@@ -63,10 +60,6 @@ class AlreadyIdentified(Refusal):
     status = 409
 
 
-class NotTheirs(Refusal):
-    """该人员与此档案无关,或不在可删除之列。 · This person is not one of the file's: give the id of the child or a guardian."""
-
-
 # --- State
 Event = (
     ChildRegistered
@@ -80,7 +73,7 @@ Event = (
     | AliasRecorded
     | ChildTransferProposed
     | ChildRecordTransferred
-    | SubjectErased
+    | keeping.Event
 )
 
 
@@ -101,7 +94,7 @@ class Child:
     proposal: ChildTransferProposed | None = None
     taken_over: UUID | None = None
     """The last transfer that was accepted."""
-    erased: frozenset[UUID] = frozenset()
+    kept: keeping.Kept = field(default_factory=keeping.Kept)
 
 
 # --- Evolve
@@ -116,6 +109,8 @@ def evolve(state: Child, event: Event) -> Child:
     """Return the state after an event."""
     if isinstance(event, _SHOWN):
         state = replace(state, version=state.version + 1)
+    if isinstance(event, keeping.EVENTS):
+        return replace(state, kept=keeping.evolve(state.kept, event))
     match event:
         case ChildRegistered() | LedgerEntryUpdated():
             return replace(state, region=event.region, facts=state.facts | facts_of(event))
@@ -137,8 +132,6 @@ def evolve(state: Child, event: Event) -> Child:
         case ChildRecordTransferred():
             region = event.region if state.region else None
             return replace(state, region=region, proposal=None, taken_over=event.transfer)
-        case SubjectErased():
-            return replace(state, erased=state.erased | {event.person})
         case unknown:
             assert_never(unknown)
 
@@ -242,36 +235,8 @@ class CorrectFact(Correction):
         yield self.child, self
 
 
-class EraseSubject(Command):
-    """Erase a person: the child itself, or a guardian in the files of several children. [PRV-04]"""
-
-    path: ClassVar[str] = "erase-subject"
-    title: ClassVar[tuple[str, str]] = ("删除个人信息", "Erase a person")
-    requirements: ClassVar[tuple[str, ...]] = ("PRV-04",)
-
-    person: PersonId
-    children: Annotated[
-        tuple[UUID, ...],
-        Field(min_length=1, max_length=20, description="有此人信息的儿童档案 · Files that this person is in"),
-    ]
-    basis: Annotated[Code, Field(description="依据(编码) · Basis, a code", examples=["PIPL_47"])]
-
-    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, "Erasing"]]:  # noqa: ARG002 - nothing new
-        """One part a child."""
-        for child in dict.fromkeys(self.children):
-            yield child, Erasing(self, child)
-
-
-@dataclass(frozen=True)
-class Erasing:
-    """An erasure as it concerns one file."""
-
-    command: EraseSubject
-    child: UUID
-
-
 Part = (
-    Registering | UpdateLedgerEntry | Delegating | IdentifyChild | Looking | CorrectFact | Erasing
+    Registering | UpdateLedgerEntry | Delegating | IdentifyChild | Looking | CorrectFact | keeping.Keeping
     | transfer.Proposing | transfer.AcceptTransfer | transfer.Moving | WithdrawEntries
 )  # fmt: skip
 
@@ -279,6 +244,8 @@ Part = (
 # --- Decide
 def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactCorrected]:
     """Return the events that a part of a command makes, or raise a refusal."""
+    if part.child in state.kept.sealed and not isinstance(part, keeping.Keeping):
+        raise FileSealed
     if state.closed and isinstance(part, Delegating | Looking | transfer.Proposing):
         raise EntryClosed
     match part:
@@ -295,8 +262,9 @@ def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactC
             return [] if known else [AliasRecorded(child=child, alias=alias, region=_on_file(state))]
         case CorrectFact():
             return correct(part, part.child, _on_file(state), context)
-        case Erasing():
-            return _erase(part, state)
+        case keeping.Keeping():
+            people = {part.child, *state.delegations.values(), *filter(None, [state.guardian])}
+            return keeping.decide(part, state.kept, people, _on_file(state), context)
         case WithdrawEntries():
             return _withdraw(part, state, context)
         case transfer.Proposing() | transfer.AcceptTransfer() | transfer.Moving():
@@ -390,15 +358,6 @@ def _identify(command: IdentifyChild, state: Child) -> list[Event]:
     ]
 
 
-def _erase(part: Erasing, state: Child) -> list[Event]:
-    region, person = _on_file(state), part.command.person
-    if person in state.erased:
-        return []
-    if person not in {part.child, state.guardian, *state.delegations.values()}:
-        raise NotTheirs
-    return [SubjectErased(child=part.child, person=person, region=region, basis=part.command.basis)]
-
-
 def also(part: Part, state: Child) -> Iterable[tuple[UUID, Part]]:
     """A file's reported ids move with it."""
     return transfer.moving(state) if isinstance(part, transfer.AcceptTransfer) else ()
@@ -434,11 +393,11 @@ CHILD = Decider(
     events=(
         ChildRegistered, LedgerEntryUpdated, LedgerEntryClosed, LedgerEntryReopened, ChildCategoryAssigned,
         GuardianshipDelegated, GuardianChanged, ChildIdentified, AliasRecorded, ChildTransferProposed,
-        ChildRecordTransferred, SubjectErased,
+        ChildRecordTransferred, *keeping.EVENTS,
     ),
     commands=(
-        RegisterChild, UpdateLedgerEntry, DelegateGuardianship, IdentifyChild, CorrectFact, EraseSubject,
-        transfer.ProposeTransfer, transfer.AcceptTransfer, WithdrawEntries,
+        RegisterChild, UpdateLedgerEntry, DelegateGuardianship, IdentifyChild, CorrectFact,
+        transfer.ProposeTransfer, transfer.AcceptTransfer, WithdrawEntries, *keeping.COMMANDS,
     ),
     initial=Child, evolve=evolve, decide=decide, scope_of=scope_of, claims=claims, also=also,
 )  # fmt: skip

@@ -1,10 +1,10 @@
-"""Carries an erasure out: one act on the key ring, and everything sealed about a person goes dark everywhere."""
+"""Carries out what was decided about a person's data: one act on the key ring, and they go dark everywhere, or come back."""
 
 import asyncio
 from collections.abc import Sequence
 
 from schemas.envelope import decode
-from schemas.registry import SubjectErased
+from schemas.registry import SubjectErased, SubjectSealed, SubjectUnsealed
 from services.kernel.bus import Record
 from services.kernel.database import Connection
 from services.kernel.keys import KeyRing
@@ -18,7 +18,13 @@ class Erasure:
         self._keys = keys
 
     async def fold(self, _: Connection, records: Sequence[Record]) -> None:
-        """Destroy the key of each person that was erased."""
+        """Destroy, withhold or give out again the keys of each person of whom that was decided."""
         for envelope in (decode(r.value) for r in records):
             if envelope.type == SubjectErased.type:
-                await asyncio.to_thread(self._keys.erase, envelope.data["person"])
+                await asyncio.to_thread(
+                    self._keys.erase, envelope.data["person"], envelope.data.get("classes")
+                )
+            elif envelope.type == SubjectSealed.type:
+                await asyncio.to_thread(self._keys.seal, envelope.data["person"])
+            elif envelope.type == SubjectUnsealed.type:
+                await asyncio.to_thread(self._keys.unseal, envelope.data["person"])

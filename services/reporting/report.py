@@ -1,13 +1,15 @@
 """A report about one child: filed by anybody at work, accepted by the police, the township notified at once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self, assert_never
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.fields import (
+    BodyId,
+    Day,
     Line25,
     Line60,
     Line120,
@@ -24,6 +26,7 @@ from schemas.reference import BodyKind
 from schemas.reporting import (
     Ground,
     PoliceNoticeSent,
+    RecusalSet,
     ReportAccepted,
     Reporter,
     ReporterType,
@@ -48,8 +51,12 @@ class NoTownshipHere(Refusal):
     """该区划未登记乡镇政府,无法通报。 · No township is on record for this region, so it can't be notified."""
 
 
+class NobodyAbove(Refusal):
+    """未登记该单位的上级单位,无法由上级代办。 · No body above this one is on record, so none can stand in its place."""
+
+
 # --- State
-Event = ReportFiled | ReportAccepted | PoliceNoticeSent
+Event = ReportFiled | ReportAccepted | PoliceNoticeSent | RecusalSet
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Report:
     filed: ReportFiled | None = None
     accepted: bool = False
     notices: int = 0
+    recused: dict[UUID, RecusalSet] = field(default_factory=dict)
 
 
 # --- Evolve
@@ -71,6 +79,8 @@ def evolve(state: Report, event: Event) -> Report:
             return replace(state, accepted=True)
         case PoliceNoticeSent():
             return replace(state, notices=state.notices + 1)
+        case RecusalSet():
+            return replace(state, recused=state.recused | {event.recused: event})
         case unknown:
             assert_never(unknown)
 
@@ -166,6 +176,25 @@ class Accepting:
     report: UUID
 
 
+class SetRecusal(Command):
+    """Leave a body out of a report's way, for the suspect works there: the body above stands in its place. [PRV-02]"""
+
+    path: ClassVar[str] = "set-recusal"
+    title: ClassVar[tuple[str, str]] = ("设定回避", "Set a recusal")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-02",)
+
+    report: ReportId
+    recused: Annotated[BodyId, Field(description="应回避的单位 · The body to leave out")]
+    reason: Annotated[Line200, Field(description="回避理由,仅公安机关可见 · Why, for the police alone")]
+    until: Annotated[
+        Day | None, Field(description="回避截止日期,含当日;缺省为不限 · Last day of it; none if absent")
+    ] = None
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - nothing new
+        """One report."""
+        yield self.report, self
+
+
 class CorrectReportFact(Correction):
     """Correct a fact of a report: a field, or the time of an act. [PLT-02]"""
 
@@ -179,7 +208,7 @@ class CorrectReportFact(Correction):
         yield self.report, self
 
 
-Part = Filing | Accepting | CorrectReportFact
+Part = Filing | Accepting | SetRecusal | CorrectReportFact
 
 
 # --- Decide
@@ -194,6 +223,8 @@ def decide(part: Part, state: Report, context: Context) -> Sequence[Event | Fact
             return [_file(part, context)]
         case Accepting(report):
             return _accept(report, state, context)
+        case SetRecusal():
+            return _recuse(part, state, context)
         case unknown:
             assert_never(unknown)
 
@@ -237,6 +268,9 @@ def _accept(report: UUID, state: Report, context: Context) -> list[Event]:
     township = context.find_body(BodyKind.TOWNSHIP, region)
     if township is None:
         raise NoTownshipHere
+    recused = state.recused.get(township)
+    if recused and (recused.until is None or context.today <= recused.until):
+        township = recused.instead
     assert context.body is not None  # noqa: S101 - a command has a principal
     about: dict[str, Any] = {
         "child": filed.child, "report": report, "incident": filed.incident, "region": region
@@ -248,6 +282,20 @@ def _accept(report: UUID, state: Report, context: Context) -> list[Event]:
             grounds=filed.grounds or (), steps=("ACCEPTED",), **about,
         ),
     ]  # fmt: skip
+
+
+def _recuse(command: SetRecusal, state: Report, context: Context) -> list[Event]:
+    filed = state.filed
+    if filed is None:
+        raise NotFound
+    instead = context.superior_of(command.recused)
+    if instead is None:
+        raise NobodyAbove
+    event = RecusalSet(
+        child=filed.child, report=command.report, incident=filed.incident, region=filed.region, recused=command.recused,
+        instead=instead, until=command.until, reason=command.reason,
+    )  # fmt: skip
+    return [] if state.recused.get(command.recused) == event else [event]
 
 
 def scope_of(part: Part, state: Report) -> dict[str, Any]:
@@ -265,7 +313,7 @@ def concerns(part: Part, state: Report) -> Iterable[UUID]:
 
 
 REPORT = Decider(
-    name="report", events=(ReportFiled, ReportAccepted, PoliceNoticeSent),
-    commands=(FileReport, AcceptReports, CorrectReportFact), initial=Report, evolve=evolve, decide=decide,
+    name="report", events=(ReportFiled, ReportAccepted, PoliceNoticeSent, RecusalSet),
+    commands=(FileReport, AcceptReports, SetRecusal, CorrectReportFact), initial=Report, evolve=evolve, decide=decide,
     scope_of=scope_of, concerns=concerns,
 )  # fmt: skip

@@ -27,6 +27,8 @@ from schemas.notification import (
     DutyMissRescinded,
     DutyOpened,
     DutyReassigned,
+    EmergencyOpened,
+    EmergencyReviewed,
     Judging,
     NotificationAcknowledged,
     NotificationSent,
@@ -51,6 +53,8 @@ from schemas.registry import (
     ChildRegistered,
     ChildTransferProposed,
     Closing,
+    ErasureHeld,
+    ErasureHoldEnded,
     FamilyIdNumbers,
     FamilyPhones,
     Finding,
@@ -67,19 +71,23 @@ from schemas.registry import (
     Schooling,
     Sex,
     SubjectErased,
+    SubjectSealed,
+    SubjectUnsealed,
+    UnsealingApproved,
 )
 from schemas.reporting import (
     Ground,
     PoliceNoticeSent,
+    RecusalSet,
     ReportAccepted,
     Reporter,
     ReporterType,
     ReportFiled,
     Severity,
 )
+from services.kernel.ciphers import AesGcm
 from services.kernel.key_service import Pair
 from services.kernel.recording import INTAKE, Circumstances, Planned, Recorder
-from services.kernel.sealing import AesGcm
 from services.kernel.store import NewEvent, leaf_hash
 from services.kernel.world import SeededWorld
 
@@ -92,6 +100,10 @@ _SPACE = UUID("99999999-0000-5000-8000-000000000000")
 
 class FixedKeys:
     """A key service whose keys follow from the name of what they open. For golden files and tests alone."""
+
+    def sealed(self, subjects: Iterable[str]) -> set[str]:
+        del subjects
+        return set()
 
     def ensure(self, subjects: Iterable[str]) -> None:
         """Have them already."""
@@ -143,6 +155,10 @@ _TRANSFER: dict[str, Any] = {
 _DUE = START + timedelta(days=1)
 _ACCESS: dict[str, Any] = {"child": _CHILD, "agency": some("township"), "role": Role.LEDGER}
 
+_KEPT: dict[str, Any] = {"child": _CHILD, "person": _GUARDIAN, "region": _REGION, "basis": "PIPL_47"}
+_EMERGENCY: dict[str, Any] = {
+    "child": _CHILD, "emergency": some("emergency"), "agency": some("police"), "reviewer": some("county"),
+}  # fmt: skip
 EXAMPLES: tuple[Event, ...] = (
     RegionRegistered(
         region=_REGION, name="示例县甲乡一村", level=RegionLevel.VILLAGE, superior="990101001000",
@@ -196,12 +212,19 @@ EXAMPLES: tuple[Event, ...] = (
         **_ABOUT, notice=some("notice"), flow=("F_12",), sender=some("police"), recipient=some("township"),
         name="张小禾", grounds=(Ground.LIVING_ALONE,), steps=("ACCEPTED",),
     ),
+    RecusalSet(
+        **_ABOUT, recused=some("township"), instead=some("county"), until=date(2026, 12, 31), reason="嫌疑人为该单位人员"
+    ),
     AssessmentOpened(
         **_NOTICE, assessment=some("assessment"), incident=some("incident"), region=_REGION,
         lead=some("township"), members=("CIVIL_AFFAIRS", "POLICE"),
     ),
     AccessGranted(**_ACCESS, basis="residence", cause=some("event")),
     AccessEnded(**_ACCESS, reason="moved"),
+    EmergencyOpened(
+        **_EMERGENCY, post=some("post"), until=_DUE, reason="儿童走失,须联系其亲属"
+    ),
+    EmergencyReviewed(**_EMERGENCY, justified=True),
     NotificationSent(
         **_NOTICE, region=_REGION, flow=("F_12",), sender=some("police"), recipient=some("township"), cause=some("event")
     ),
@@ -211,7 +234,12 @@ EXAMPLES: tuple[Event, ...] = (
     ChildRecordTransferred(**_TRANSFER, region="990101002001", previous_region=_REGION),
     LedgerEntryClosed(child=_CHILD, region=_REGION, reason=Closing.ENTERED_IN_ERROR),
     LedgerEntryReopened(child=_CHILD, region=_REGION),
-    SubjectErased(child=_CHILD, person=_GUARDIAN, region=_REGION, basis="PIPL_47"),
+    SubjectErased(**_KEPT),
+    ErasureHeld(**_KEPT),
+    ErasureHoldEnded(**_KEPT),
+    SubjectSealed(**_KEPT),
+    UnsealingApproved(**_KEPT, post=some("post")),
+    SubjectUnsealed(**_KEPT),
     PlacementMade(
         child=_CHILD, placement=some("placement"), region=_REGION, kind=PlacementKind.PROTECTIVE,
         receiver=some("institution"), requested_by=some("police"), request="GA-2026-118",

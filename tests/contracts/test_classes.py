@@ -209,7 +209,8 @@ OPEN_DOORS = {"file-report"}
 """Commands that nearly every kind of body may issue anywhere: a report is always accepted."""
 INTERNAL = {
     "grant-access", "reside", "send-notice", "forward-notice", "open-assessment", "open-duty", "meet-duty",
-    "reassign-duty", "restart-duty", "reach-due",
+    "reassign-duty", "restart-duty", "reach-due", "recuse",
+    "end-emergency",
 }  # fmt: skip
 """Commands that reactions alone issue."""
 

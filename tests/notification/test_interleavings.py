@@ -22,10 +22,10 @@ from schemas.reporting import Ground, PoliceNoticeSent, ReportAccepted, Reporter
 from services.kernel.auth import Tokens
 from services.kernel.bus import Record
 from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.ciphers import AesGcm
 from services.kernel.keys import KeyRing
 from services.kernel.projection import Consumer
 from services.kernel.reactions import Seen
-from services.kernel.sealing import AesGcm
 from services.kernel.service import Tools
 from services.kernel.store import partition_of
 from services.kernel.world import RealWorld

@@ -22,6 +22,8 @@ from schemas.notification import (
     AccessGranted,
     DueReached,
     DutyReassigned,
+    EmergencyOpened,
+    EmergencyReviewed,
     Judging,
     NotificationAcknowledged,
     Role,
@@ -35,7 +37,7 @@ from schemas.registry import (
     ChildTransferProposed,
     GuardianshipDelegated,
 )
-from schemas.reporting import Ground, PoliceNoticeSent, ReportFiled
+from schemas.reporting import Ground, PoliceNoticeSent, RecusalSet, ReportFiled
 from services.kernel.reactions import Task
 from services.kernel.sealing import BlockRef, redact, refs, unpack
 from services.kernel.world import SeededWorld
@@ -147,6 +149,7 @@ def test_a_police_notice_is_sent_and_known_to_its_recipient_whoever_answers_for_
 def test_no_other_event_gives_anybody_a_role() -> None:
     deciding = {
         ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type, PlacementMade.type, ChildRecordTransferred.type,
+            RecusalSet.type, EmergencyOpened.type, EmergencyReviewed.type,
     }  # fmt: skip
     assert [t for event in EXAMPLES if event.type not in deciding for t in tasks(event)] == []
     assert {e.type for e in EXAMPLES} == {*EVENTS}
@@ -300,25 +303,31 @@ KEEPERS = (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE)
 FACTS = {
     Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
     Role.AREA_POLICE: "name idnumber address", Role.CARER: "name idnumber contact family schooling health",
+    Role.EMERGENCY: "name address contact family health",
 }  # fmt: skip
 DUTY_TYPES = [e.type for e in DUTY.events if e.type != DueReached.type]
 EXPECTED: dict[str, dict[Role, str]] = {
     "registry.child-registered.v1": FACTS,
     "registry.ledger-entry-updated.v1": FACTS,
-    "registry.child-category-assigned.v1": dict.fromkeys(KEEPERS, "family"),
+    "registry.child-category-assigned.v1": dict.fromkeys((*KEEPERS, Role.EMERGENCY), "family"),
     "registry.guardianship-delegated.v1": {
         Role.LEDGER: "name idnumber address contact family", Role.VILLAGE: "name address contact family",
         Role.SUPERVISOR: "name family", Role.AREA_POLICE: "name idnumber address contact",
-        Role.CARER: "name contact family",
+        Role.CARER: "name contact family", Role.EMERGENCY: "name contact family",
     },
-    "registry.guardian-changed.v1": dict.fromkeys((*KEEPERS, Role.CARER), "name"),
+    "registry.guardian-changed.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.EMERGENCY), "name"),
     "registry.child-identified.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
     "registry.alias-recorded.v1": {},
     "registry.child-transfer-proposed.v1": {Role.LEDGER: "name", Role.PARTY: "name"},
     "registry.child-record-transferred.v1": dict.fromkeys([*EVERYBODY, Role.PARTY], ""),
-    "registry.ledger-entry-closed.v1": dict.fromkeys((*KEEPERS, Role.CARER), ""),
-    "registry.ledger-entry-reopened.v1": dict.fromkeys((*KEEPERS, Role.CARER), ""),
-    "registry.subject-erased.v1": dict.fromkeys(EVERYBODY, ""),
+    "registry.ledger-entry-closed.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.EMERGENCY), ""),
+    "registry.ledger-entry-reopened.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.EMERGENCY), ""),
+    **{f"registry.subject-{act}.v1": dict.fromkeys(EVERYBODY, "") for act in ("erased", "sealed", "unsealed")},
+    **{
+        f"registry.{act}.v1": {Role.LEDGER: "", Role.SUPERVISOR: ""}
+        for act in ("erasure-held", "erasure-hold-ended", "unsealing-approved")
+    },
+    "reporting.recusal-set.v1": {Role.CASE_POLICE: "case"},
     "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},
     "reporting.report-accepted.v1": {Role.CASE_POLICE: ""},
     "reporting.police-notice-sent.v1": {Role.CASE_POLICE: "name case", Role.RESPONDER: "name case"},
@@ -327,6 +336,8 @@ EXPECTED: dict[str, dict[Role, str]] = {
     | dict.fromkeys((Role.LEDGER, Role.SUPERVISOR, Role.AREA_POLICE, Role.CARER, Role.PARTY), "case"),
     "notification.access-granted.v1": dict.fromkeys(EVERYBODY, ""),
     "notification.access-ended.v1": dict.fromkeys(EVERYBODY, ""),
+    "notification.emergency-opened.v1": {Role.PARTY: "case", Role.LEDGER: "", Role.SUPERVISOR: ""},
+    "notification.emergency-reviewed.v1": {Role.PARTY: "", Role.LEDGER: "", Role.SUPERVISOR: ""},
     "notification.notification-sent.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
     "notification.notification-acknowledged.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
     "notification.due-reached.v1": {},

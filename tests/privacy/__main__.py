@@ -64,7 +64,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", *WHERE, "--junitxml", str(report)]
-        full = {**os.environ, "SHOUWANG_PRIVACY": "full"}
+        full = {**os.environ, "SHOUWANG_PRIVACY": "full", "SHOUWANG_RATE_PER_MINUTE": "0"}
         code = subprocess.run(command, cwd=ROOT, env=full, check=False).returncode
         rows = list(rows_of(report))
     told = written("make privacy", []) | {"rows": rows}

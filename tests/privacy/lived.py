@@ -1,5 +1,6 @@
 """Worlds in which two histories come out the same, but for what is meant to differ."""
 
+import hashlib
 import random
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -33,6 +34,7 @@ class LengthCipher:
     """Blocks depend on their padded length only; what they hold is remembered beside."""
 
     alg = "TEST"
+    digest = "sha256"
 
     def __init__(self) -> None:
         self._held: dict[bytes, bytes] = {}
@@ -45,3 +47,6 @@ class LengthCipher:
     def decrypt(self, key: bytes, block: bytes, bound_to: bytes) -> bytes:
         del key, block
         return self._held[bound_to]
+
+    def hash_of(self, block: bytes) -> str:
+        return hashlib.sha256(block).hexdigest()

@@ -162,7 +162,7 @@ DELEGATION: dict[str, Any] = {
     "starts": "2026-09-01", "instruments": ["DELEGATION_AGREEMENT", "GUARDIANSHIP_UNDERTAKING"], "name": "钱桂香",
     "relation": "外祖母", "capable": True, "willing": True,
 }  # fmt: skip
-BODY = {"receiver": "institution", "requested_by": "station-b", "body": "township-b"}
+BODY = {"recused": "township-a", "receiver": "institution", "requested_by": "station-b", "body": "township-b"}
 """Ids of bodies that a request names; all others are the asking township's own."""
 CALLED = {
     "children": "child",
@@ -180,18 +180,24 @@ ASKS: dict[str, dict[str, Any]] = {
     "POST /registry/delegate-guardianship": {**DELEGATION, "starts": "2026-09-02"},
     "POST /registry/identify-child": {"basis": ["HOME_VISIT"], "region": B},
     "POST /registry/correct-fact": CORRECTION,
-    "POST /registry/erase-subject": {"basis": "PIPL_47"},
+    **{
+        f"POST /registry/{what}": {"basis": "PIPL_47"}
+        for what in ("erase-subject", "hold-erasure", "end-erasure-hold", "seal-subject", "unseal-subject")
+    },
     "POST /registry/propose-transfer": {"new_region": A},
     "POST /registry/accept-transfer": {},
     "POST /registry/withdraw-entries": {},
     "POST /registry/imports/{made}/undo": {},
     "POST /reporting/accept-reports": {},
+    "POST /reporting/set-recusal": {"reason": "嫌疑人为该单位人员"},
     "POST /reporting/correct-report-fact": CORRECTION,
     "POST /assessment/make-placement": {
         "kind": "PROTECTIVE", "request": "GA-2026-118", "starts": "2026-10-21", "grounds": ["UNATTENDED"],
     },
     "POST /notification/acknowledge-notice": {},
     "POST /notification/discharge-duty": {},
+    "POST /notification/open-emergency": {"reason": "儿童走失"},
+    "POST /notification/review-emergency": {"justified": True},
     "POST /notification/pause-duty": {"reason": "FLOOD"},
     "POST /notification/resume-duty": {"reason": "FLOOD"},
     "POST /notification/extend-duty": {"reason": "FLOOD", "by": "P1D"},
@@ -206,12 +212,18 @@ NOT_COMPARED = {
     ("POST /registry/dev/sign-in", "post"),
     # What was reported is another service's, so any id may be identified here; what follows from it has its own test.
     ("POST /registry/identify-child", "child"),
+    # Which bodies there are is no secret; a receipt is for whoever holds its number.
+    ("POST /reporting/set-recusal", "recused"),
+    ("GET /audit/receipts/{number}", "number"),
+    # An emergency is for a child that is no concern of the body's: reviewed, and on record.
+    ("POST /notification/open-emergency", "child"),
 }
 OPEN = {
     *(f"GET /{name}/{page}" for name in ("registry", "reporting", "assessment", "notification", "agency", "audit", "live")
       for page in ("docs", "openapi.json", "static", "health/live", "health/ready", "positions", "metrics")),
     "GET /docs/oauth2-redirect",
     "GET /registry/dev/people", "POST /registry/dev/sign-in",  # for development, on loopback alone
+    "GET /audit/receipts/{number}",  # who asked would be who reported
 }  # fmt: skip
 """What answers without a token; whoever opens another door writes it here."""
 

@@ -17,7 +17,8 @@ from schemas.registry import (
 )
 from services.kernel.correcting import NotCorrectable, ValueUnfit
 from services.kernel.errors import NotFound
-from services.registry.child import CHILD, Child, CorrectFact, EraseSubject, NotTheirs
+from services.registry.child import CHILD, Child, CorrectFact
+from services.registry.keeping import EraseSubject, NotTheirs
 from services.registry.transfer import AcceptTransfer, AlreadyProposed, ProposeTransfer, SameTownship
 from tests.registry.test_child import REPORTED, XIAOHE, on_file
 from tests.scenario import TOWNSHIP, VILLAGE, Scenario, scenario, some
