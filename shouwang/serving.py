@@ -27,6 +27,7 @@ from services.kernel.bus_kafka import KafkaBus
 from services.kernel.ciphers import SUITES, Cipher
 from services.kernel.database import Database, migrate
 from services.kernel.keys import KeyRing
+from services.kernel.limiting import Limits
 from services.kernel.oidc import Provider
 from services.kernel.service import Service, Tools
 from services.kernel.settings import Settings
@@ -56,8 +57,9 @@ async def open_service(
         else Tokens(settings.token_secret)
     )
     tools = Tools(
-        database, bus, keys, cipher or SUITES[settings.suite](world), world, tokens, settings.service_secret
-    )
+        database, bus, keys, cipher or SUITES[settings.suite](world), world, tokens, settings.service_secret,
+        Limits(settings.rate_per_minute),
+    )  # fmt: skip
     service = await _build(name, settings, urls, tools, founding, feed, looks)
     if isinstance(tokens, Provider):
         service.also_close(tokens.close)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from schemas.fields import birth_date_in
 from services.agency.names import glyph_form, plain, readings
 
+_INITIALS = 6
+
 
 class SearchTokens:
     """Makes tokens with the deployment's search key (HMAC-SHA256, cut to 16 bytes)."""
@@ -41,18 +43,19 @@ class SearchTokens:
         """The token of a whole date's digits in any order, so that one with digits swapped is found; none of a part."""
         return {self._token("born", "".join(sorted(born)))} if len(born) == len("2016-03-05") else set()
 
-    def asked_name(self, text: str) -> list[bytes]:
-        """Tokens that all must be there for a name to match what was typed: characters, or pinyin in Latin letters."""
-        written = plain(text)
-        return (
-            [self._token("pinyin", written)]
-            if written.isascii()
-            else [self._token("char", c) for c in written]
-        )
+    def asked_name(self, text: str) -> list[list[bytes]]:
+        """Ways in which a name may match what was typed, the closest first; of one way all tokens must be there.
 
-    def asked_initials(self, text: str) -> list[bytes]:
-        """The same for initials: zxh finds 张小禾."""
-        return [self._token("initials", plain(text))]
+        Characters that stand together, then the same characters anywhere; of Latin letters pinyin, then initials (zxh
+        finds 张小禾).
+        """
+        written = plain(text)
+        if written.isascii():
+            initials = [[self._token("initials", written)]] if len(written) <= _INITIALS else []
+            return [[self._token("pinyin", written)], *initials]
+        chars = [self._token("char", c) for c in written]
+        pairs = [self._token("pair", written[i : i + 2]) for i in range(len(written) - 1)]
+        return [pairs, chars] if pairs else [chars]
 
     def asked_number(self, number: str) -> list[bytes]:
         """Tokens for a whole ID number, or its last four or six characters."""

@@ -9,13 +9,16 @@ import pytest
 import pytest_asyncio
 
 from infra.databases import password
+from services.agency.finding import _BEST
 from services.agency.reading import Reading
+from services.agency.views import _FILES, _having
 from services.kernel.errors import RecordingDown
 from services.notification.feed import Disclosed
 from services.registry.founding import body_id
 from shouwang.client import Told
 from shouwang.embedded import secrets_of
 from tests.helpers import Running, embedded
+from tests.registry.ledger.making import number
 
 FACTS: dict[str, Any] = {
     "birth_date": "2015-03-05",
@@ -228,3 +231,80 @@ async def test_a_child_is_found_by_its_number_and_by_every_name_that_it_has_had(
     assert await found(number="0016") == await found(name="周小溪") == {child}
     await clerk.do("registry/update-ledger-entry", child=child, name="周小石")
     assert await found(number="0016") == await found(name="小溪") == await found(name="周小石") == {child}
+
+
+BUREAU = uuid4()
+"""A body with very many children on its view."""
+SEARCHES: dict[str, tuple[str, list[Any]]] = {
+    "children who have all tokens": (_having(3), [BUREAU, b"a", b"b", b"c"]),
+    "their files": (_FILES, [BUREAU, [uuid4()]]),
+    "candidates": (_BEST, [[b"a"], 10, BUREAU, 10]),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def many(platform: tuple[Running, str]) -> AsyncIterator[Running]:
+    running, _ = platform
+    await running.fetch(
+        "agency", "insert into child select $1, gen_random_uuid(), null, null, false, '', '', repeat('x', 900)::bytea"
+        " from generate_series(1, 5000)", BUREAU,
+    )  # fmt: skip
+    await running.fetch(
+        "agency", "insert into token select $1, t::bytea, gen_random_uuid() from generate_series(1, 5000),"
+        " unnest(array['a', 'b', 'c']) t", BUREAU,
+    )  # fmt: skip
+    await running.fetch("agency", "analyze child, token")
+    yield running
+    for table in ("child", "token"):
+        await running.fetch("agency", f"delete from {table} where agency = $1", BUREAU)
+
+
+async def reads_all_children(running: Running, sql: str, values: list[Any]) -> bool:
+    """Tell whether a question reads a whole table where it has very many rows."""
+    connection = await reader(running)
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('shouwang.agency', $1, true)", str(BUREAU))
+            plan = await connection.fetch(f"explain {sql}", *values)
+    finally:
+        await connection.close()
+    return any("Seq Scan" in row[0] for row in plan)
+
+
+@pytest.mark.req("PRV-03")
+@pytest.mark.parametrize("what", SEARCHES)
+async def test_behind_the_fence_a_search_reads_no_whole_table(
+    platform: tuple[Running, str], what: str
+) -> None:
+    assert not await reads_all_children(platform[0], *SEARCHES[what])
+
+
+async def test_a_search_that_the_fence_keeps_from_its_index_is_noticed(many: Running) -> None:
+    """The planted violation: of a million children all were read for one, until `coalesce` was gone."""
+    sql, values = SEARCHES["their files"]
+    slow = sql.replace("case when c.file is null then c.child else c.file end", "coalesce(c.file, c.child)")
+    assert slow != sql
+    assert await reads_all_children(many, slow, values)
+
+
+@pytest.mark.req("PRV-03")
+async def test_of_a_name_the_characters_together_come_first_and_then_anywhere(
+    platform: tuple[Running, str],
+) -> None:
+    running, _ = platform
+    clerk = await running.sign_in("township-a-clerk")
+    child = await running.register("钱晓苗", id_number=number("20150305"))
+    apart = await running.register("苗晓军")
+    await running.client.settled()
+
+    async def found(**asked: str) -> set[str]:
+        return {each["child"] for each in await clerk.search(**asked)}
+
+    assert await found(name="晓苗") == {child}
+    assert await found(name="钱苗") == {child}
+    assert await found(name="苗晓") == {apart}
+    assert await found(name="军苗") == {apart}
+    assert await found(name="晓") == {child, apart}
+    assert await found(name="miaoxiaojun") == await found(name="mxj") == {apart}
+    assert await found(name="晓苗", number=number("20150305")[-4:]) == {child}
+    assert await found(name="晓军", number=number("20150305")[-4:]) == set()

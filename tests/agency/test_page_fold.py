@@ -415,5 +415,11 @@ def test_once_a_child_is_on_file_a_report_does_not_change_what_it_is_called() ->
 def test_a_row_knows_its_region_and_since_when() -> None:
     row = page(granted(), REGISTERED)
     assert (row.region, row.since, row.roles) == (VILLAGE, at(0), {"ledger"})
-    assert row.open_fields() == {"version": 1, "guardian": None, "reports": {}, "roles": ["ledger"]}
+    assert row.open_fields() == {
+        "version": 1,
+        "guardian": None,
+        "reports": {},
+        "roles": ["ledger"],
+        "sealed": [],
+    }
     assert page() == Row(child=CHILD)

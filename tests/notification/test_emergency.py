@@ -179,8 +179,10 @@ async def test_a_station_elsewhere_looks_for_an_hour_and_the_county_police_revie
 
         world.ahead = timedelta(hours=1, seconds=1)
         async with asyncio.timeout(30):
-            while await sees(running, "police-b-desk", child) is not None:
+            while "13900000071" in (left := await sees(running, "police-b-desk", child) or ""):
                 await asyncio.sleep(0.05)
+        assert "张小禾" not in left
+        assert EmergencyOpened.type in left  # what it did itself it keeps
         await above.do("notification/review-emergency", child=child, emergency=task["ref"], justified=True)
         with pytest.raises(Told, match="409 reviewed"):
             await above.do(

@@ -29,6 +29,7 @@ from services.registry.keeping import (
 )
 from shouwang.client import Told
 from tests.helpers import embedded
+from tests.registry.ledger.making import number
 from tests.registry.test_child import XIAOHE, on_file
 from tests.scenario import VILLAGE, Scenario, scenario, some
 
@@ -103,8 +104,8 @@ def test_nothing_is_entered_in_a_sealed_file_and_a_hold_or_an_erasure_is() -> No
 
 
 FACTS: dict[str, Any] = {
-    "birth_date": "2015-03-05", "residence": "上塘村1组", "father": {"name": "张大田"}, "health": "ILL", "illness": "哮喘",
-    "id_number": "990101201503050019",
+    "birth_date": "2015-03-05", "residence": "上塘村1组", "father": {"name": "张大田"}, "health": "ill", "illness": "哮喘",
+    "id_number": number("20150305"),
 }  # fmt: skip
 
 
