@@ -349,6 +349,29 @@ def restore(
     )
 
 
+@app.command("rotate-keys")
+def rotate_keys(*, data: Data = None, profile: AsProfile = Profile.EMBEDDED) -> None:
+    """更换密钥环口令,平台须已停止 · Give the key ring another passphrase; the platform must be stopped."""
+    from shouwang.rotating import rotate
+    from shouwang.running import find_running
+
+    folder = folder_of(data, profile)
+    if not (folder / "keys.sqlite").exists():
+        raise fail(4, "该数据目录没有密钥环。", "There is no key ring in this data folder.")
+    if find_running(folder) is not None:
+        raise fail(
+            4,
+            "平台正在运行,请先停止:shouwang stop。",
+            "The platform runs: stop it first, with shouwang stop.",
+        )
+
+    async def work() -> None:
+        await asyncio.to_thread(rotate, folder)
+
+    guarded(work)
+    typer.echo("已更换 · Rotated")
+
+
 @app.command("export-log")
 def export_log(
     *,

@@ -24,19 +24,34 @@ from shouwang.serving import Serving, open_service
 DEMO_COUNTY = Path(__file__).parent / "demo_county.yaml"
 
 
+_SECRETS = "secrets.json"
+
+
 def secrets_of(folder: Path) -> Mapping[str, str]:
     """Return the secrets of an installation, made when first asked for; the file is its owner's alone."""
-    file = folder / "secrets.json"
+    file = folder / _SECRETS
     if not file.exists():
-        made = {
-            name: secrets.token_urlsafe(32)
-            for name in ("database", "key_passphrase", "token_secret", "service_secret")
-        }
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            json.dump(made, out)
+        write_secrets(
+            folder,
+            {
+                name: secrets.token_urlsafe(32)
+                for name in ("database", "key_passphrase", "token_secret", "service_secret")
+            },
+        )
     found: dict[str, str] = json.loads(file.read_text())
     return found
+
+
+def write_secrets(folder: Path, told: Mapping[str, str]) -> None:
+    """Put these secrets in the place of those before, whole or not at all."""
+    fresh = folder / f"{_SECRETS}.new"
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        json.dump(dict(told), out)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.rename(folder / _SECRETS)
 
 
 def settings_of(

@@ -68,15 +68,17 @@ class KeyRing:
         return salt
 
     def _secret(self, name: str) -> bytes:
-        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
-        if row is None:
+        if self._wrapped(name) is None:
             wrapped = self._suite.encrypt(self._kek, self._world.secret(32), name.encode())
             self._db.execute("insert or ignore into meta values (?, ?)", (name, wrapped))
-            row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
         try:
-            return self._suite.decrypt(self._kek, row[0], name.encode())
+            return self._suite.decrypt(self._kek, self._wrapped(name), name.encode())
         except InvalidTag as error:
             raise WrongPassphrase from error
+
+    def _wrapped(self, name: str) -> Any:
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return row and row[0]
 
     def close(self) -> None:
         """Close the file."""
@@ -122,6 +124,34 @@ class KeyRing:
         if version != self._version:
             self._version = version
             self._cache.clear()
+
+    def rotate(self, passphrase: str) -> None:
+        """Wrap every master anew under another passphrase, all or none of them. Nobody else may have the ring open.
+
+        Class keys stay as they are, so nothing that is sealed changes.
+        """
+        salt = self._world.secret(_SALT)
+        kek = self._suite.from_passphrase(salt, passphrase)
+
+        def anew(wrapped: bytes, name: str) -> bytes:
+            return self._suite.encrypt(
+                kek, self._suite.decrypt(self._kek, wrapped, name.encode()), name.encode()
+            )
+
+        with self._lock:
+            self._db.execute("begin exclusive")
+            masters = self._db.execute("select subject, master from ring where master is not null").fetchall()
+            self._db.executemany(
+                "update ring set master = ? where subject = ?",
+                [(anew(master, s), s) for s, master in masters],
+            )
+            self._db.execute(
+                "update meta set value = ? where name = 'search'", (anew(self._wrapped("search"), "search"),)
+            )
+            self._db.execute("update meta set value = ? where name = 'salt'", (salt,))
+            self._db.execute("commit")
+            self._db.execute("pragma wal_checkpoint(truncate)")
+            self._kek = kek
 
     def sealed(self, subjects: Iterable[str]) -> set[str]:
         """Return those of the subjects whose keys are withheld until they are unsealed."""

@@ -1,6 +1,7 @@
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,40 @@ def assert_soon(holds: Callable[[], bool]) -> None:
     until = time.monotonic() + 5
     while not holds():
         assert time.monotonic() < until
+
+
+@pytest.mark.req("PRV-04")
+def test_another_passphrase_opens_the_ring_and_the_old_one_no_more_and_keys_stay(
+    tmp_path: Path, ring: KeyRing, cipher: Cipher, world: SeededWorld, suite: str
+) -> None:
+    envelope, blocks = sealed(delegated(), ring, cipher)
+    ring.ensure(["gone", "shut"])
+    ring.erase("gone")
+    ring.seal("shut")
+    search, before = ring.search_key, wrapped(tmp_path)
+    ring.rotate("another")
+    assert fields_of(envelope, blocks, ring, cipher)["name"] == "周桂香"
+    ring.close()
+    with pytest.raises(WrongPassphrase):
+        KeyRing(tmp_path / "keys.sqlite", "passphrase", world, suite)
+    again = KeyRing(tmp_path / "keys.sqlite", "another", world, suite)
+    assert fields_of(envelope, blocks, again, cipher)["name"] == "周桂香"
+    assert again.search_key == search
+    assert again.keys([("gone", "name")]) == {}
+    assert again.sealed(["shut"]) == {"shut"}
+    again.unseal("shut")
+    assert set(again.keys([("shut", "name")])) == {("shut", "name")}
+    again.close()
+    file = (tmp_path / "keys.sqlite").read_bytes()
+    assert len(before) == 4
+    assert not any(old in file for old in before)
+    assert all(new in file for new in wrapped(tmp_path))
+
+
+def wrapped(folder: Path) -> list[bytes]:
+    """Everything that is wrapped under the passphrase."""
+    with closing(sqlite3.connect(folder / "keys.sqlite")) as file:
+        rows = file.execute(
+            "select master from ring where master is not null union all select value from meta where name = 'search'"
+        )
+        return [row[0] for row in rows]
