@@ -14,6 +14,7 @@ from schemas.envelope import decode
 from schemas.reference import BodyKind
 from services.audit.answers import (
     Checkpoint,
+    Disclosed,
     Hashes,
     Item,
     Key,
@@ -39,6 +40,7 @@ from services.kernel.web import Purpose, Who
 from services.kernel.world import World
 
 _MOST = 1 << 53
+PAGE = 200
 _MAY_ASK = {BodyKind.AUDITOR}
 """Audit offices and procuratorates: one kind of body here. Nobody else."""
 
@@ -89,6 +91,21 @@ class Auditing:
             acknowledged=[Item(**_event(row, proofs)) for row in acknowledged],
             read=[Read.model_validate(look) for look in looks], checkpoint=note,
         )  # fmt: skip
+
+    async def disclosed(
+        self, who: Principal, body: UUID, since: datetime, until: datetime, after: int
+    ) -> Disclosed:
+        """Return what was disclosed to a body in a time, of whomever, a page at a time."""
+        await self._record(who, "disclosed", [str(body)])
+        note, logs = await self._checkpoints.sign()
+        told = await self._told.told_to(body, since, until, after, PAGE)
+        proofs = await self._proofs(
+            [place for row in told for place in ((row["store"], row["place"]), (FEED, row["seq"]))], logs
+        )
+        _unaltered([(row["store"], row["place"], row["envelope"]) for row in told], proofs)
+        _unaltered([(FEED, row["seq"], row["telling"]) for row in told], proofs)
+        more = told[-1]["seq"] if len(told) == PAGE else None
+        return Disclosed(told=[_told(row, proofs) for row in told], next=more, checkpoint=note)
 
     async def proof(self, who: Principal, store: str, seq: int) -> Proved:
         """Return the proof that a place is in a log, against a checkpoint of this moment. Raises NotFound."""
@@ -214,6 +231,23 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
         ] = None,
     ) -> Known:
         return await auditing.known(await who(request), body, child, until or datetime.now(UTC))
+
+    @router.get(
+        "/disclosed", summary="某期间告知某单位的全部事项 · All that was disclosed to a body in a time"
+    )
+    async def disclosed(
+        request: Request,
+        x_purpose: Purpose,  # noqa: ARG001
+        body: Annotated[UUID, Query(description="单位编号 · Id of the body")],
+        since: Annotated[AwareDatetime, Query(alias="from", description="起 · From")],
+        until: Annotated[
+            AwareDatetime | None, Query(alias="to", description="止,缺省为现在 · To; now if absent")
+        ] = None,
+        after: Annotated[
+            int, Query(description="上一页的 next · `next` of the page before", ge=0, le=_MOST)
+        ] = 0,
+    ) -> Disclosed:
+        return await auditing.disclosed(await who(request), body, since, until or datetime.now(UTC), after)
 
     @router.get("/told", summary="谁被告知过某事件 · Who was told of an event")
     async def told(

@@ -53,10 +53,24 @@ class Told:
 
         Raises NotYet where the log has not heard of an event that the feed has: nothing is left out in silence.
         """
+        return await self._told(
+            "t.child = any($2::uuid[]) and t.disclosed_at <= $3 order by t.seq", agency, list(children), until
+        )
+
+    async def told_to(
+        self, agency: UUID, since: datetime, until: datetime, after: int, most: int
+    ) -> Sequence[Any]:
+        """Return what a body was told of anybody in a time, in order of telling, after a place of the feed. Raises NotYet."""
+        return await self._told(
+            "t.disclosed_at >= $2 and t.disclosed_at <= $3 and t.seq > $4 order by t.seq limit $5", agency, since, until,
+            after, most,
+        )  # fmt: skip
+
+    async def _told(self, where: str, agency: UUID, *values: Any) -> Sequence[Any]:
         found = await self._database.fetch(
             "select t.*, l.store, l.seq as place, l.envelope from told t left join leaf l using (event)"
-            " where t.agency = $1 and t.child = any($2::uuid[]) and t.disclosed_at <= $3 order by t.seq",
-            agency, list(children), until,
+            f" where t.agency = $1 and {where}",
+            agency, *values,
         )  # fmt: skip
         if any(row["envelope"] is None for row in found):
             raise NotYet

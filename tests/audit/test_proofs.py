@@ -1,11 +1,12 @@
 """Proofs: of events and of tellings, of one checkpoint and between two, and who may have them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.audit import api
 from services.audit.merkle import verify_consistency, verify_inclusion
 from services.audit.note import Line, read_note
 from services.audit.telling import read_telling
@@ -209,3 +210,37 @@ async def test_a_bus_that_says_an_old_event_otherwise_stops_the_signing(
         assert told.value.body["facts"] == {"store": "registry", "seq": fifth.seq}
     finally:
         await running.fetch("audit", "delete from differing")
+
+
+@pytest.mark.req("OVS-06", "PRV-03")
+async def test_all_that_was_disclosed_to_a_body_in_a_time_is_listed_page_by_page_and_proved(
+    lived: tuple[Running, list[str], datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, siblings, moment = lived
+    monkeypatch.setattr(api, "PAGE", 50)
+    auditor = await running.sign_in("procurator")
+    key = (await auditor.ask("audit/key"))["key"]
+    start, after, items = datetime(2026, 1, 1, tzinfo=UTC).isoformat(), 0, []
+    while after is not None:
+        page = await auditor.ask("audit/disclosed", body=str(A), after=after, **{"from": start})
+        line = read_note(page["checkpoint"], key).logs["feed"]
+        assert len(page["told"]) <= 50
+        assert all(holds(item["telling_proof"], line) for item in page["told"])
+        assert all(leaf_hash(i["telling"].encode()).hex() == i["telling_proof"]["leaf"] for i in page["told"])
+        items += page["told"]
+        after = page["next"]
+    places = [item["telling_proof"]["index"] + 1 for item in items]
+    rows = await running.fetch("notification", "select seq from feed where agency = $1 order by seq", A)
+    assert places == [row["seq"] for row in rows]
+    assert len(places) > 100
+    by_child = (await known(auditor, A, siblings[0]))["told"]
+    assert [i for i in items if i["child"] == siblings[0]] == [
+        i for i in by_child if i["child"] == siblings[0]
+    ]
+
+    early = await auditor.ask("audit/disclosed", body=str(A), **{"from": start, "to": moment.isoformat()})
+    late = await auditor.ask("audit/disclosed", body=str(A), **{"from": moment.isoformat()})
+    assert early["told"] == [i for i in items if datetime.fromisoformat(i["disclosed_at"]) <= moment][:50]
+    assert late["told"] == [i for i in items if datetime.fromisoformat(i["disclosed_at"]) >= moment][:50]
+    with pytest.raises(Told, match="403"):
+        await (await running.sign_in("county-officer")).ask("audit/disclosed", body=str(A), **{"from": start})

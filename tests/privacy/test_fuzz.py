@@ -204,6 +204,7 @@ ASKS: dict[str, dict[str, Any]] = {
     "GET /agency/ledger": {},
     "GET /agency/children/{child}": {},
     "GET /audit/known": {},
+    "GET /audit/disclosed": {},
     "GET /audit/told": {},
 }  # fmt: skip
 """What else stands in a request that names ids: an operation that isn't here fails the test."""
