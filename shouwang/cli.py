@@ -437,7 +437,7 @@ def check_receipt(
         str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
     ],
 ) -> None:  # fmt: skip
-    """核验报告回执 · Verify a reporter's receipt offline: signed by this installation, and when it says."""
+    """核验报告回执或删除证明 · Verify a receipt offline: signed by this installation, and what it says."""
     from services.audit.note import NoteBroken, read_receipt
 
     file = Path(key)
@@ -450,8 +450,7 @@ def check_receipt(
             "回执不成立:格式或签名不对。",
             "The receipt doesn't hold: its form or its signature is not right.",
         ) from None
-    accepted = told.accepted or "尚未受理 · not yet"
-    typer.echo(f"成立 · Holds\n登记 · filed {told.filed}\n受理 · accepted {accepted}")
+    typer.echo("\n".join(["成立 · Holds", told.kind, *(f"{word} {value}" for word, value in told.told)]))
 
 
 @app.command()

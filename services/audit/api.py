@@ -27,7 +27,7 @@ from services.audit.answers import (
 )
 from services.audit.checkpoints import Checkpoints, LeafDiffers
 from services.audit.log import LOGS, Logs
-from services.audit.note import Line, Receipt, Signer
+from services.audit.note import Line, Signer
 from services.audit.told import LookQuestions, Told
 from services.kernel.auth import Principal
 from services.kernel.bus import FEED
@@ -156,16 +156,14 @@ class Auditing:
         return Hashes(hashes=[h.hex() for h in proof], before=before.hex(), after=after.hex())
 
     async def receipt(self, number: UUID) -> str:
-        """Return the signed receipt of a report by the number that its reporter was told. Raises NotFound.
+        """Return the signed receipt of a report, or of a deletion, by the number of its event. Raises NotFound.
 
         Nobody signs in for it and nobody is recorded: who asked would be who reported (PRV-01).
         """
-        found = await self._told.report(number)
+        found = await self._told.receipt(number)
         if found is None:
             raise NotFound
-        filed, accepted = found
-        leaf = leaf_hash(filed["envelope"])
-        return self._signer.receipt(Receipt(number, filed["recorded_at"], accepted, filed["seq"] - 1, leaf))
+        return self._signer.receipt(found)
 
     async def _record(self, who: Principal, operation: str, subjects: Sequence[str]) -> None:
         """Put the auditor's own look on record. Raises NotAllowed, RecordingDown."""
@@ -263,15 +261,13 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
         return auditing.key()
 
     @router.get(
-        "/receipts/{number}", summary="报告回执,凭报告编号,无须登录 · The receipt of a report, by its number, without signing in",
+        "/receipts/{number}", summary="报告回执或删除证明,无须登录 · Receipt of a report or a deletion, without signing in",
         response_class=PlainTextResponse,
     )  # fmt: skip
     async def receipt(
         number: Annotated[
             UUID,
-            Path(
-                description="报告时告知的事件编号 · Id of the event that was told when the report was filed"
-            ),
+            Path(description="办理时告知的事件编号 · Id of the event that was told when it was done"),
         ],
     ) -> PlainTextResponse:
         return PlainTextResponse(await auditing.receipt(number))

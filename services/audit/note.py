@@ -17,8 +17,11 @@ ONCE = "shouwang/audit"
 """The name under which every installation signed before each had its own."""
 _ALGORITHM = b"\x01"
 _DASH = "\u2014 "
-_RENEWED, _RECEIPT = "renewed", "receipt"
-_SAYS = "回执:该报告已于下列时间登记(filed)、受理(accepted) · Receipt: this report was filed and accepted at these times"
+_RENEWED = "renewed"
+_SAYS = {
+    "report": "回执:该报告已于下列时间登记(filed)、受理(accepted) · Receipt: this report was filed and accepted at these times",
+    "deletion": "删除证明:决定删除的事件已于下列时间登记(erased),所删类别如下(classes) · Proof of deletion: it was decided and recorded then, of these classes",  # noqa: E501
+}
 _MOST_SIGNATURES = 100
 T = TypeVar("T")
 
@@ -57,12 +60,14 @@ class Note:
 
 @dataclass(frozen=True)
 class Receipt:
-    """That a report was filed, and accepted, when (RFC 3339); its place in the log, and nothing of what it says."""
+    """That something happened, and when (RFC 3339); its place in the log, and nothing of what it says."""
 
+    kind: str
+    """`report` or `deletion`."""
     number: UUID
-    """Id of the event: whoever filed the report was told it."""
-    filed: str
-    accepted: str | None
+    """Id of the event: whoever it concerns was told it."""
+    told: tuple[tuple[str, str], ...]
+    """(word, value) pairs, in order: of a report when it was `filed` and `accepted`."""
     index: int
     leaf: bytes
 
@@ -104,7 +109,7 @@ class Signer:
     def receipt(self, told: Receipt) -> str:
         """Return the signed note of a receipt."""
         return self._note(
-            _SAYS, f"{_RECEIPT} {told.number}", f"filed {told.filed}", f"accepted {told.accepted or '-'}",
+            _SAYS[told.kind], f"{told.kind} {told.number}", *(f"{word} {value}" for word, value in told.told),
             f"leaf {told.index} {_b64(told.leaf)}",
         )  # fmt: skip
 
@@ -177,12 +182,13 @@ def _body(text: str) -> Note:
 
 
 def _receipt(text: str) -> Receipt:
-    _, says, *lines = text.split("\n")
-    (kind, number), (first, filed), (second, accepted), (third, index, leaf) = [x.split(" ") for x in lines]
-    if (says, kind, first, second, third) != (_SAYS, _RECEIPT, "filed", "accepted", "leaf"):
+    _, says, first, *told, last = text.split("\n")
+    kind, number = first.split(" ")
+    leaf, index, value = last.split(" ")
+    if _SAYS.get(kind) != says or leaf != "leaf":
         raise NoteBroken
-    told = base64.b64decode(leaf, validate=True)
-    return Receipt(UUID(number), filed, None if accepted == "-" else accepted, int(index), told)
+    words = tuple((word, value) for word, _, value in (line.partition(" ") for line in told))
+    return Receipt(kind, UUID(number), words, int(index), base64.b64decode(value, validate=True))
 
 
 def _line(text: str) -> Line:

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from schemas.envelope import decode
 from schemas.notification import NotificationAcknowledged
-from schemas.registry import ChildIdentified
+from schemas.registry import ChildIdentified, SubjectErased
 from schemas.reporting import ReportAccepted, ReportFiled
 from services.audit.log import compare, grow
+from services.audit.note import Receipt
 from services.audit.telling import exact, telling_of
 from services.kernel.bus import FEED, Record
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet
+from services.kernel.store import leaf_hash
 
 _HIDDEN = "reporter"
 
@@ -92,21 +94,27 @@ class Told:
             event,
         )
 
-    async def report(self, number: UUID) -> tuple[Any, str | None] | None:
-        """Return (seq, recorded_at and envelope of a report's event, when it was accepted), or None where it is no report."""
-        filed = await self._database.fetch(
-            "select seq, subject, recorded_at, envelope from leaf where event = $1 and type = $2",
-            number, ReportFiled.type,
+    async def receipt(self, number: UUID) -> Receipt | None:
+        """Return the receipt of the event of this id, or None where it is neither a report nor a deletion."""
+        found = await self._database.fetch(
+            "select seq, subject, type, recorded_at, envelope from leaf where event = $1 and type = any($2::text[])",
+            number, [ReportFiled.type, SubjectErased.type],
         )  # fmt: skip
-        if not filed:
+        if not found:
             return None
-        report = decode(filed[0]["envelope"]).data["report"]
+        row, data = found[0], decode(found[0]["envelope"]).data
+        place = row["seq"] - 1, leaf_hash(row["envelope"])
+        if row["type"] == SubjectErased.type:
+            classes = ",".join(data.get("classes", ["all"]))
+            return Receipt("deletion", number, (("erased", row["recorded_at"]), ("classes", classes)), *place)
         accepted = await self._database.fetch(
             "select recorded_at, envelope from leaf where subject = $1 and type = $2",
-            filed[0]["subject"], ReportAccepted.type,
-        )  # fmt: skip
-        when = [r["recorded_at"] for r in accepted if decode(r["envelope"]).data["report"] == report]
-        return filed[0], min(when, default=None)
+            row["subject"],
+            ReportAccepted.type,
+        )
+        when = [r["recorded_at"] for r in accepted if decode(r["envelope"]).data["report"] == data["report"]]
+        told = (("filed", row["recorded_at"]), ("accepted", min(when, default="-")))
+        return Receipt("report", number, told, *place)
 
     async def ids_of(self, child: UUID, until: datetime) -> list[UUID]:
         """Return the ids under which a child was known at a moment: its file's first, then those identified with it.
