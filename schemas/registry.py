@@ -491,6 +491,9 @@ class UnsealingApproved(_OfPerson):
     requirements: ClassVar[tuple[str, ...]] = ("PRV-07",)
 
     post: Annotated[PostId, Field(description="同意的岗位 · The post that agreed")]
+    approver: Annotated[
+        PersonId, Field(description="同意的人员 · Who holds that post: the second has to be another")
+    ]
 
 
 class SubjectUnsealed(_OfPerson):

@@ -268,6 +268,7 @@ class Commands:
         pack = reference.find_pack(region or who.body.region, day_of(now))
         return Context(
             now=now, new_id=self._world.new_id, pack=pack, body=who.body.id, body_kind=who.kind, post=who.post,
+            person=who.person,
             find_body=reference.find_body_id, superior_of=reference.superior_of,
         )  # fmt: skip
 

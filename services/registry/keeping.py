@@ -32,7 +32,7 @@ class HeldAgainstErasure(Refusal):
 
 
 class SecondPost(Refusal):
-    """解除封存须由另一岗位确认。 · Another post has to agree before this is unsealed."""
+    """解除封存须由另一岗位的另一人确认。 · Another person, from another post, has to agree before this is unsealed."""
 
     status = 409
 
@@ -52,8 +52,8 @@ class Kept:
 
     held: frozenset[UUID] = frozenset()
     sealed: frozenset[UUID] = frozenset()
-    approved: dict[UUID, UUID] = field(default_factory=dict)
-    """Person → the post that agreed to unseal."""
+    approved: dict[UUID, UnsealingApproved] = field(default_factory=dict)
+    """Person → who agreed to unseal."""
     erased: frozenset[UUID] = frozenset()
     classes: frozenset[tuple[UUID, str]] = frozenset()
     """Classes that were erased by themselves."""
@@ -69,18 +69,21 @@ def evolve(kept: Kept, event: Event) -> Kept:
         case ErasureHoldEnded():
             return replace(kept, held=kept.held - {person})
         case SubjectSealed():
-            return replace(kept, sealed=kept.sealed | {person}, approved={})
+            return replace(kept, sealed=kept.sealed | {person}, approved=_without(kept, person))
         case UnsealingApproved():
-            return replace(kept, approved=kept.approved | {person: event.post})
+            return replace(kept, approved=kept.approved | {person: event})
         case SubjectUnsealed():
-            left = {p: post for p, post in kept.approved.items() if p != person}
-            return replace(kept, sealed=kept.sealed - {person}, approved=left)
+            return replace(kept, sealed=kept.sealed - {person}, approved=_without(kept, person))
         case SubjectErased(classes=None):
             return replace(kept, erased=kept.erased | {person})
         case SubjectErased():
             return replace(kept, classes=kept.classes | {(person, c) for c in event.classes or ()})
         case unknown:
             assert_never(unknown)
+
+
+def _without(kept: Kept, person: UUID) -> dict[UUID, UnsealingApproved]:
+    return {p: approved for p, approved in kept.approved.items() if p != person}
 
 
 # --- Commands
@@ -198,7 +201,7 @@ def _unseal(person: UUID, kept: Kept, told: dict[str, object], context: Context)
         return []
     agreed = kept.approved.get(person)
     if agreed is None:
-        return [UnsealingApproved.model_validate(told | {"post": context.post})]
-    if agreed == context.post:
+        return [UnsealingApproved.model_validate(told | {"post": context.post, "approver": context.person})]
+    if agreed.post == context.post or agreed.approver == context.person:
         raise SecondPost
     return [SubjectUnsealed.model_validate(told)]

@@ -238,7 +238,7 @@ EXAMPLES: tuple[Event, ...] = (
     ErasureHeld(**_KEPT),
     ErasureHoldEnded(**_KEPT),
     SubjectSealed(**_KEPT),
-    UnsealingApproved(**_KEPT, post=some("post")),
+    UnsealingApproved(**_KEPT, post=some("post"), approver=some("person")),
     SubjectUnsealed(**_KEPT),
     PlacementMade(
         child=_CHILD, placement=some("placement"), region=_REGION, kind=PlacementKind.PROTECTIVE,

@@ -36,10 +36,13 @@ from tests.scenario import VILLAGE, Scenario, scenario, some
 ABOUT: dict[str, Any] = {"person": XIAOHE, "children": (XIAOHE,), "basis": "CASE_2026_17"}
 FACT: dict[str, Any] = {"child": XIAOHE, "person": XIAOHE, "region": VILLAGE, "basis": "CASE_2026_17"}
 FIRST, SECOND = some(201), some(202)
+ONE, OTHER = some(301), some(302)
+AGREED = UnsealingApproved(**FACT, post=FIRST, approver=ONE)
+ALSO = UnsealingApproved(**FACT, post=SECOND, approver=OTHER)
 
 
 def registry(*events: Any) -> Scenario[Child]:
-    return scenario(CHILD, post=FIRST).given(*on_file(), *events)
+    return scenario(CHILD, post=FIRST, person=ONE).given(*on_file(), *events)
 
 
 @pytest.mark.req("PRV-04")
@@ -77,19 +80,29 @@ def test_open_fields_and_the_reporters_class_are_not_erased_by_themselves(name: 
 def test_two_posts_unseal_and_one_that_asks_twice_does_not() -> None:
     sealed = registry().when(SealSubject(**ABOUT)).then(SubjectSealed(**FACT))
     sealed.when(SealSubject(**ABOUT)).then()
-    agreed = sealed.when(UnsealSubject(**ABOUT)).then(UnsealingApproved(**FACT, post=FIRST))
+    agreed = sealed.when(UnsealSubject(**ABOUT)).then(AGREED)
     agreed.when(UnsealSubject(**ABOUT)).refused(SecondPost)
-    open_again = agreed.told(post=SECOND).when(UnsealSubject(**ABOUT)).then(SubjectUnsealed(**FACT))
+    agreed.told(post=SECOND).when(UnsealSubject(**ABOUT)).refused(SecondPost)  # one person, from two posts
+    agreed.told(person=OTHER).when(UnsealSubject(**ABOUT)).refused(SecondPost)  # one post, handed on
+    open_again = (
+        agreed.told(post=SECOND, person=OTHER).when(UnsealSubject(**ABOUT)).then(SubjectUnsealed(**FACT))
+    )
     open_again.when(UnsealSubject(**ABOUT)).then()
     again = open_again.when(SealSubject(**ABOUT)).then(SubjectSealed(**FACT))
-    again.when(UnsealSubject(**ABOUT)).then(UnsealingApproved(**FACT, post=SECOND))
+    again.when(UnsealSubject(**ABOUT)).then(ALSO)
 
 
 @pytest.mark.req("PRV-07")
 def test_an_agreement_counts_for_the_sealing_that_it_was_given_for() -> None:
-    before = registry(SubjectSealed(**FACT), UnsealingApproved(**FACT, post=FIRST))
-    other = before.told(post=SECOND).when(UnsealSubject(**ABOUT)).done().when(SealSubject(**ABOUT)).done()
-    other.when(UnsealSubject(**ABOUT)).then(UnsealingApproved(**FACT, post=SECOND))
+    before = registry(SubjectSealed(**FACT), AGREED)
+    other = (
+        before.told(post=SECOND, person=OTHER)
+        .when(UnsealSubject(**ABOUT))
+        .done()
+        .when(SealSubject(**ABOUT))
+        .done()
+    )
+    other.when(UnsealSubject(**ABOUT)).then(ALSO)
 
 
 @pytest.mark.req("PRV-07")
