@@ -52,11 +52,11 @@ class Clock:
 
     async def _look_at_emergencies(self) -> int:
         found = await self._database.fetch(
-            "select emergency, child, agency from emergency where runs_out <= $1 order by runs_out limit $2",
+            "select emergency, child from emergency where runs_out <= $1 order by runs_out limit $2",
             self._world.now(), _MOST,
         )  # fmt: skip
         for row in found:
-            command = EndEmergency(child=row["child"], emergency=row["emergency"], agency=row["agency"])
+            command = EndEmergency(child=row["child"], emergency=row["emergency"])
             async with self._database.transaction() as rows:
                 await self._reactions.act(rows, Task("clock", ACCESS, stream_of(row["child"]), command))
                 await rows.execute("delete from emergency where emergency = $1", row["emergency"])

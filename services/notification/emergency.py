@@ -84,7 +84,6 @@ class EndEmergency(_OfChild):
     path: ClassVar[str] = "end-emergency"
 
     emergency: EmergencyId
-    agency: UUID
 
 
 def stream_of(child: UUID) -> UUID:
@@ -103,7 +102,7 @@ def decide(
         case ReviewEmergency():
             return _review(command, held)
         case EndEmergency():
-            return _ended(command.child, command.agency, held, "expired")
+            return _ended(held, held.emergencies[command.emergency], "expired")
 
 
 def _open(command: OpenEmergency, held: Held, context: Context) -> list[EmergencyOpened | AccessGranted]:
@@ -134,14 +133,16 @@ def _review(command: ReviewEmergency, held: Held) -> list[EmergencyReviewed | Ac
         child=command.child, emergency=command.emergency, agency=opened.agency, reviewer=opened.reviewer,
         justified=command.justified,
     )  # fmt: skip
-    ended = [] if command.justified else _ended(command.child, opened.agency, held, "not-justified")
+    ended = [] if command.justified else _ended(held, opened, "not-justified")
     return [reviewed, *ended]
 
 
-def _ended(child: UUID, agency: UUID, held: Held, reason: str) -> list[AccessEnded]:
-    if (agency, Role.EMERGENCY) not in held.grants:
+def _ended(held: Held, opened: EmergencyOpened, reason: str) -> list[AccessEnded]:
+    """End what still stands of an emergency access; one that the body opened since is not this one's to end."""
+    last = [e.emergency for e in held.emergencies.values() if e.agency == opened.agency][-1]
+    if last != opened.emergency or (opened.agency, Role.EMERGENCY) not in held.grants:
         return []
-    return [AccessEnded(child=child, agency=agency, role=Role.EMERGENCY, reason=reason)]
+    return [AccessEnded(child=opened.child, agency=opened.agency, role=Role.EMERGENCY, reason=reason)]
 
 
 def addressee(command: ReviewEmergency, held: Held) -> UUID:

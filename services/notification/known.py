@@ -149,10 +149,10 @@ async def keep_emergencies(rows: Connection, events: Iterable[Envelope]) -> None
     """Keep when emergency accesses end, for the clock."""
     await write(
         rows,
-        "insert into emergency (emergency, child, agency, runs_out)"
-        " select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[]) on conflict do nothing",
+        "insert into emergency (emergency, child, runs_out)"
+        " select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) on conflict do nothing",
         [
-            (*(UUID(e.data[name]) for name in ("emergency", "child", "agency")), datetime.fromisoformat(e.data["until"]))
+            (UUID(e.data["emergency"]), UUID(e.data["child"]), datetime.fromisoformat(e.data["until"]))
             for e in events if e.type == EmergencyOpened.type
         ],
     )  # fmt: skip

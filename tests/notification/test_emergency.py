@@ -90,11 +90,20 @@ def test_of_a_child_of_whom_nobody_may_know_there_is_nothing_to_look_at() -> Non
 
 @pytest.mark.req("PRV-02")
 def test_it_ends_by_the_clock_once_and_may_be_opened_anew() -> None:
-    end = EndEmergency(child=CHILD, emergency=ID, agency=STATION)
+    end = EndEmergency(child=CHILD, emergency=ID)
     over = access().given(opened(ID), granted(ID)).when(end).then(ended("expired"))
     over.when(end).then()
     again = over.when(OPEN)
     assert [type(e) for e in again.events] == [EmergencyOpened, AccessGranted]
+
+
+@pytest.mark.req("PRV-02")
+def test_what_ends_or_judges_an_earlier_one_leaves_a_later_one_alone() -> None:
+    later = some(8)
+    both = access().given(opened(ID), granted(ID), ended("not-justified"), opened(later), granted(later))
+    both.when(EndEmergency(child=CHILD, emergency=ID)).then()
+    both.when(ReviewEmergency(child=CHILD, emergency=ID, justified=False)).then(reviewed(ID, justified=False))
+    both.when(EndEmergency(child=CHILD, emergency=later)).then(ended("expired"))
 
 
 @pytest.mark.req("PRV-02")

@@ -3,5 +3,5 @@ create table recused (child uuid not null, body uuid not null, instead uuid not 
                       primary key (child, body));
 
 -- When emergency accesses end: what the clock looks at.
-create table emergency (emergency uuid primary key, child uuid not null, agency uuid not null, runs_out timestamptz not null);
+create table emergency (emergency uuid primary key, child uuid not null, runs_out timestamptz not null);
 create index emergency_by_time on emergency (runs_out);
