@@ -172,6 +172,8 @@ def summary(row: Any, facts: dict[str, Any]) -> Summary:
     )  # fmt: skip
 
 
+_MOST_TOKENS = 16
+"""Of what was typed so many tell enough, the last first: those of the number are among them."""
 _FILES = (
     "select distinct on (f.child) f.child, f.region, f.on_file, f.blocks from unnest($2::uuid[]) t (child)"
     " join child c on c.agency = $1 and c.child = t.child"
@@ -259,11 +261,12 @@ class Views:
         One whose name doesn't open, being sealed, isn't found: that there is such a file would tell what is sealed.
         """
         number_tokens = self._tokens.asked_number(number) if number else []
-        ways = [way + number_tokens for way in (self._tokens.asked_name(name) if name else [[]])]
+        asked = [way + number_tokens for way in (self._tokens.asked_name(name) if name else [[]])]
+        ways = [list(dict.fromkeys(way))[-_MOST_TOKENS:] for way in asked if way]
         found: dict[UUID, Any] = {}
         async with self._reading.rows_of(who.body.id) as rows:
             for way in ways:
-                ids = await rows.fetch(_having(len(set(way))), who.body.id, *dict.fromkeys(way))
+                ids = await rows.fetch(_having(len(way)), who.body.id, *way)
                 for row in await rows.fetch(_FILES, who.body.id, [r["child"] for r in ids]) if ids else ():
                     found[row["child"]] = row
                 if found and name and not name.isascii():

@@ -307,4 +307,7 @@ async def test_of_a_name_the_characters_together_come_first_and_then_anywhere(
     assert await found(name="晓") == {child, apart}
     assert await found(name="miaoxiaojun") == await found(name="mxj") == {apart}
     assert await found(name="晓苗", number=number("20150305")[-4:]) == {child}
+    assert await found(name="晓苗", number=number("20150305")) == {child}
+    assert await found() == set()
+    assert await found(name="张王李赵钱孙周吴郑冯陈褚卫蒋沈韩杨朱秦尤许何吕施") == set()
     assert await found(name="晓军", number=number("20150305")[-4:]) == set()
