@@ -25,7 +25,8 @@ _ROUTES = """
 grant insert on heard, feed, disclosed to {app};
 grant insert, delete on access to {app};
 grant insert, update, delete on moved to {app};
-grant insert, delete on recused, emergency to {app};
+grant insert, update on recused to {app};
+grant insert, delete on emergency to {app};
 grant insert, update on duty to {app};
 grant update on feed_head to {app};
 """

@@ -176,6 +176,7 @@ class KeyRing:
             self._change(subject, "state = 'erased', master = null, salts = null", "active", "sealed")
             return
         with self._lock:
+            self._db.execute("begin immediate")
             for _, salts in self._rows([subject], "subject, salts"):
                 if salts is not None:
                     left = bytearray(salts)
@@ -183,6 +184,7 @@ class KeyRing:
                         at = CLASSES.index(name) * _SALT
                         left[at : at + _SALT] = bytes(_SALT)
                     self._db.execute("update ring set salts = ? where subject = ?", (bytes(left), subject))
+            self._db.execute("commit")
             self._forget(subject)
 
     def _change(self, subject: str, to: str, *states: str) -> None:

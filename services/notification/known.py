@@ -118,7 +118,10 @@ async def load(rows: Connection, children: Collection[UUID]) -> dict[UUID, Known
 
 
 async def keep(rows: Connection, known: Mapping[UUID, Known]) -> None:
-    """Write roles, handovers and recusals anew. Duties are kept by their events (`keep_duties`): the clock writes them too."""
+    """Write roles and handovers anew, and recusals, which never go.
+
+    Duties are kept by their events (`keep_duties`): the clock writes them too.
+    """
     children = list(known)
     await rows.execute("delete from moved where child = any($1::uuid[])", children)
     await write(
@@ -126,11 +129,11 @@ async def keep(rows: Connection, known: Mapping[UUID, Known]) -> None:
         "insert into moved (child, sender, receiver) select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])",
         [(child, *pair) for child in children for pair in known[child].moved.items()],
     )
-    await rows.execute("delete from recused where child = any($1::uuid[])", children)
     await write(
         rows,
         "insert into recused (child, body, instead, until)"
-        " select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[])",
+        " select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[])"
+        " on conflict (child, body) do update set instead = excluded.instead, until = excluded.until",
         [(child, body, *told) for child in children for body, told in known[child].recused.items()],
     )
     await rows.execute("delete from access where child = any($1::uuid[])", children)
