@@ -184,16 +184,14 @@ def _erase(command: EraseSubject, kept: Kept, told: dict[str, object]) -> list[E
     person = command.person
     if person in kept.held:
         raise HeldAgainstErasure
-    if DataClass.OPEN in (command.classes or ()) or DataClass.REPORTER in (command.classes or ()):
+    if not {DataClass.OPEN, DataClass.REPORTER}.isdisjoint(command.classes or ()):
         raise NotByItself
     if person in kept.erased:
         return []
     if command.classes is None:
         return [SubjectErased.model_validate(told)]
-    left = sorted({c.value for c in command.classes} - {c for p, c in kept.classes if p == person})
-    return (
-        [SubjectErased.model_validate(told | {"classes": tuple(DataClass(c) for c in left)})] if left else []
-    )
+    left = tuple(c for c in sorted(set(command.classes)) if (person, c) not in kept.classes)
+    return [SubjectErased.model_validate(told | {"classes": left})] if left else []
 
 
 def _unseal(person: UUID, kept: Kept, told: dict[str, object], context: Context) -> list[Event]:

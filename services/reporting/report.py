@@ -55,6 +55,10 @@ class NobodyAbove(Refusal):
     """未登记该单位的上级单位,无法由上级代办。 · No body above this one is on record, so none can stand in its place."""
 
 
+class RecusalOver(Refusal):
+    """回避截止日期已过,请改为今日或以后。 · The last day of this recusal is over: give today or a later day."""
+
+
 # --- State
 Event = ReportFiled | ReportAccepted | PoliceNoticeSent | RecusalSet
 
@@ -288,6 +292,8 @@ def _recuse(command: SetRecusal, state: Report, context: Context) -> list[Event]
     filed = state.filed
     if filed is None:
         raise NotFound
+    if command.until is not None and command.until < context.today:
+        raise RecusalOver
     instead = context.superior_of(command.recused)
     if instead is None:
         raise NobodyAbove

@@ -17,7 +17,9 @@ from schemas.event import Event
 from schemas.fields import id_number_holds
 from schemas.registry import GuardianshipDelegated
 from services.kernel.ciphers import SUITES, Cipher
+from services.kernel.errors import FileSealed, PersonErased
 from services.kernel.keys import KeyRing, WrongPassphrase
+from services.kernel.recording import Circumstances, Planned, Recorder
 from services.kernel.sealing import (
     Erased,
     fields_of,
@@ -252,6 +254,24 @@ def test_a_sealed_person_has_no_key_for_anybody_until_unsealed_and_is_erased_all
     assert ring.sealed(["a"]) == set()
     assert ring.keys([("a", "name")]) == {}
     other.close()
+
+
+@pytest.mark.req("PRV-07")
+async def test_what_would_be_sealed_under_a_withheld_key_is_refused_by_another_name_than_under_a_destroyed_one(
+    ring: KeyRing, cipher: Cipher, world: SeededWorld
+) -> None:
+    """The child's file refuses by its own state; a guardian's data in it are refused here."""
+    recorder = Recorder("registry", ring, cipher, world)
+    planned = [Planned(delegated(), UUID(int=1), 1, world.new_id())]
+    told = Circumstances(actor="test", purpose="test", correlation=world.new_id())
+    assert await recorder.record(planned, told)
+    ring.seal(str(UUID(int=2)))
+    with pytest.raises(FileSealed):
+        await recorder.record(planned, told)
+    ring.erase(str(UUID(int=2)))
+    with pytest.raises(PersonErased) as refused:
+        await recorder.record(planned, told)
+    assert type(refused.value) is PersonErased
 
 
 def assert_soon(holds: Callable[[], bool]) -> None:

@@ -13,11 +13,11 @@ from services.kernel.world import day_of
 from services.notification import router
 from services.notification.access import ACCESS, Recuse
 from services.notification.duty import ReassignDuty
-from services.notification.known import Known, KnownDuty
+from services.notification.known import Known, KnownDuty, load
 from services.notification.notice import ForwardNotice, SendNotice
 from services.notification.reactions import Rules
 from services.registry.founding import body_id
-from services.reporting.report import REPORT, AcceptReports, NobodyAbove, Report, SetRecusal
+from services.reporting.report import REPORT, AcceptReports, NobodyAbove, RecusalOver, Report, SetRecusal
 from tests.helpers import Running, embedded
 from tests.reporting.test_report import FIRST, filed
 from tests.scenario import NOW, STATION, TOWNSHIP, VILLAGE, Scenario, find_body_in, scenario, some, written
@@ -52,6 +52,7 @@ def test_the_body_above_stands_in_for_the_one_that_is_left_out() -> None:
     done.when(recusing()).then()
     done.when(recusing(TODAY)).then(recusal(TODAY))
     station().given(filed()).when(recusing(recused=some(999))).refused(NobodyAbove)
+    station().given(filed()).when(recusing(TODAY - timedelta(days=1))).refused(RecusalOver)
 
 
 @pytest.mark.req("PRV-02")
@@ -167,6 +168,10 @@ async def test_the_county_is_told_in_the_townships_place_before_the_notice_and_a
         await desk.do("reporting/set-recusal", report=early[1], **about)
         await desk.do("reporting/accept-reports", reports=[early[1], late[1]])
         await running.client.settled()
+        database = running.platform.services["notification"].tools.database
+        kept = await load(database, [UUID(early[0]), UUID(late[0])])
+        assert kept[UUID(early[0])].recused == {body_id("township-a"): (body_id("county"), None)}
+        assert kept[UUID(late[0])].recused == {}
         assert await knows(running, "township-a-clerk", early[0]) == set()
         assert PoliceNoticeSent.type in await knows(running, "county-officer", early[0])
         assert PoliceNoticeSent.type in await knows(running, "township-a-clerk", late[0])
