@@ -107,13 +107,12 @@ class Told:
         if row["type"] == SubjectErased.type:
             classes = ",".join(data.get("classes", ["all"]))
             return Receipt("deletion", number, (("erased", row["recorded_at"]), ("classes", classes)), *place)
+        # Each report's child has an id of its own, so the acceptance of that id is this report's.
         accepted = await self._database.fetch(
-            "select recorded_at, envelope from leaf where subject = $1 and type = $2",
-            row["subject"],
-            ReportAccepted.type,
-        )
-        when = [r["recorded_at"] for r in accepted if decode(r["envelope"]).data["report"] == data["report"]]
-        told = (("filed", row["recorded_at"]), ("accepted", min(when, default="-")))
+            "select coalesce(min(recorded_at), '-') as at from leaf where subject = $1 and type = $2",
+            row["subject"], ReportAccepted.type,
+        )  # fmt: skip
+        told = (("filed", row["recorded_at"]), ("accepted", accepted[0]["at"]))
         return Receipt("report", number, told, *place)
 
     async def ids_of(self, child: UUID, until: datetime) -> list[UUID]:
