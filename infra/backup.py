@@ -16,7 +16,7 @@ from infra.errors import FolderNotOurs, KeysMissing, StartFailed, named
 from infra.postgres import Postgres
 from infra.processes import run, server_account
 
-STORES: Final = ("registry", "reporting", "assessment", "notification")
+_WITH_LOGS: Final = ("registry", "reporting", "assessment", "notification", "agency", "audit")
 RING: Final = "keys.sqlite"
 _WITH_IT: Final = ("secrets.json", "audit.key")
 
@@ -69,7 +69,7 @@ async def restore(backup: Path, installation: Path | None, to: Path) -> Postgres
     if installation is None or missing:
         raise KeysMissing(", ".join(missing))
     postgres = await asyncio.to_thread(_place, backup, to / "postgres")
-    renewed = {service: await _renew(postgres, service) for service in STORES}
+    renewed = {service: await _renew(postgres, service) for service in _WITH_LOGS}
     for service in SERVICES:
         await _move_along(postgres, service, renewed)
     await _leave_views_out(postgres)

@@ -37,8 +37,10 @@ _PROJECTS = """
 revoke all on all tables in schema public from {app}, agency_projector;
 revoke execute on function append from public;
 grant usage on schema public to {app}, agency_projector;
-grant select on look, version, active, awaited, checkpoint to {app};
+grant select on look, look_head, store, version, active, awaited, checkpoint to {app};
 grant insert on look to {app};
+grant update on look_head to {app};
+grant select, insert, update on relay to {app};
 grant select on migration, store, version, active to agency_projector;
 grant update (state) on version to agency_projector;  -- a fold locks its version's row, and changes nothing in it
 grant select, delete on awaited to agency_projector;
@@ -63,8 +65,10 @@ grant select, insert, delete on parked to {app};
 _AUDITS = (
     _COPIES
     + """
-grant select, insert on leaf, node, signed, told, look, differing, signing_key to {app};
-grant select on said to {app};
+grant select, insert on leaf, node, signed, told, read, look, differing, signing_key to {app};
+grant select on said, look_head to {app};
+grant update on look_head to {app};
+grant select, insert, update on relay to {app};
 grant select, insert, update on log to {app};
 """
 )

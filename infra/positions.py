@@ -8,6 +8,7 @@ import asyncpg
 from infra.databases import SERVICES
 from infra.errors import InfraError
 
+_LOOKS = ("agency", "audit")
 _STORE_OF = {"reference": "registry", "feed": "notification"}
 _REFERENCE_PARTITION = 24
 
@@ -27,7 +28,7 @@ class _Source(NamedTuple):
 
 async def refuse_ahead(url: Callable[[str], str]) -> None:
     """Raise ConsumerAhead, naming each consumer and how far it is ahead; `url` gives the administrator's connection."""
-    sources = {name: await _source(url, name) for name in (*SERVICES[:4], "feed")}
+    sources = {name: await _source(url, name) for name in (*SERVICES[:4], "feed", *_LOOKS)}
     sources["reference"] = _Source(
         sources["registry"].incarnation, {0: sources["registry"].heads.get(_REFERENCE_PARTITION, 0)}
     )
@@ -49,10 +50,19 @@ async def refuse_ahead(url: Callable[[str], str]) -> None:
 
 
 async def _source(url: Callable[[str], str], name: str) -> _Source:
-    table = "feed" if name == "feed" else "event"
-    service = _STORE_OF.get(name, name)
+    service, heads_of = (
+        _STORE_OF.get(name, name),
+        "select partition, max(seq) as seq from {} group by partition",
+    )
     rows = await _rows(url, service, "select incarnation from store")
-    heads = await _rows(url, service, f"select partition, max(seq) as seq from {table} group by partition")
+    table = (
+        "(select 0 as partition, seq from look) look"
+        if name in _LOOKS
+        else "feed"
+        if name == "feed"
+        else "event"
+    )
+    heads = await _rows(url, service, heads_of.format(table))
     return _Source(rows[0]["incarnation"] if rows else None, {r["partition"]: r["seq"] for r in heads})
 
 
@@ -64,7 +74,7 @@ async def _rows(url: Callable[[str], str], database: str, sql: str) -> list[Any]
         return []
     try:
         return list(await connection.fetch(sql))
-    except asyncpg.UndefinedTableError:
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         return []
     finally:
         await connection.close()

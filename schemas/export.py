@@ -15,6 +15,7 @@ from schemas.compatibility import breaks
 from schemas.envelope import CONTENT_TYPE, SPEC, Envelope
 from schemas.event import Event, parts_of
 from schemas.fields import DataClass
+from schemas.look import LOOK_LOGS, Look
 
 FOLDER = Path(__file__).parent
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -78,7 +79,23 @@ _CHANNELS = {
     "assessment": "评估帮扶 · Assessment: what is done about it",
     "notification": "告知 · Notification: who is told what",
 }
-FEED = "feed"
+FEED, LOOK = "feed", "look"
+_LOOK_CHANNELS = {
+    "agency": "各单位的查阅记录 · Looks: what agencies read",
+    "audit": "审计单位的查询记录 · Looks: what auditors asked",
+}
+_LOOK = {
+    "seq": "在来源日志中的序号 · Place in the source's log",
+    "id": "查阅记录编号 · Id of the look",
+    "at": "时间 · When",
+    "body": "查阅单位 · The body that looked",
+    "post": "岗位 · The post",
+    "person": "人员编号 · Id of the person",
+    "purpose": "事由 · What for",
+    "operation": "操作 · What was looked at",
+    "about": "所示对象的编号;未查到则空 · Ids of those who were shown; none where nobody was found",
+    "classes": "涉及类别 · Data classes that were shown",
+}
 _DRIFTED = (
     "导出文件与代码不一致,请运行 python -m schemas.export 并提交 · "
     "Exports differ from the code: run python -m schemas.export and commit"
@@ -187,6 +204,7 @@ def asyncapi() -> Json:
     channels = {name: _channel(name, told, _types_on(name)) for name, told in _CHANNELS.items()}
     told = "各单位获知的事件,按单位裁去密封块 · What each body is told, with the blocks it may have"
     channels[FEED] = _channel(FEED, told, [kind for kind in sorted(EVENTS) if _prefix(kind) != REFERENCE])
+    channels |= {name: _channel(name, told, [LOOK]) for name, told in _LOOK_CHANNELS.items()}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -201,7 +219,8 @@ def asyncapi() -> Json:
         },
         "components": {
             "messages": {kind: _message(kind, "record") for kind in sorted(EVENTS)}
-            | {f"feed.{kind}": _message(kind, FEED) for kind in sorted(EVENTS) if _prefix(kind) != REFERENCE},
+            | {f"feed.{kind}": _message(kind, FEED) for kind in sorted(EVENTS) if _prefix(kind) != REFERENCE}
+            | {LOOK: _look_message()},
             "schemas": {"record": _described(_HEADERS), FEED: _described(_HEADERS | _FEED_HEADERS)},
         },
     }  # fmt: skip
@@ -219,7 +238,7 @@ def _types_on(channel: str) -> list[str]:
 def _channel(name: str, told: str, kinds: Iterable[str]) -> Json:
     topic = f"shouwang.{name}.v1"
     message = "feed." if name == FEED else ""
-    partitions = 1 if name == REFERENCE else PARTITIONS
+    partitions = 1 if name == REFERENCE or name in LOOK_LOGS else PARTITIONS
     return {
         "address": topic,
         "description": told,
@@ -239,6 +258,18 @@ def _message(kind: str, headers: str) -> Json:
         "payload": {"allOf": [{"$ref": "json/envelope.json"}, of_kind]},
         "bindings": {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}},
     }
+
+
+def _look_message() -> Json:
+    payload = _described({name: _LOOK[name] for name in Look.__struct_fields__})
+    payload["properties"]["seq"]["type"] = "integer"
+    for name in ("about", "classes"):
+        payload["properties"][name] |= {"type": "array", "items": {"type": "string"}}
+    return {
+        "name": LOOK, "title": "查阅记录 · Look", "contentType": "application/json",
+        "headers": {"$ref": "#/components/schemas/record"}, "payload": payload,
+        "bindings": {"kafka": {"key": {"type": "string", "description": _LOOK["body"]}, "bindingVersion": "0.5.0"}},
+    }  # fmt: skip
 
 
 def render() -> dict[str, str]:

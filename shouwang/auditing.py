@@ -1,4 +1,4 @@
-"""Takes a platform's stores, its feed and the audit log out of a data folder, for the offline verifier."""
+"""Takes a platform's stores, its feed, its looks and the audit log out of a data folder, for the offline verifier."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,13 +8,16 @@ import asyncpg
 
 from infra.databases import urls
 from infra.postgres import Postgres
+from schemas.look import LOOK_LOGS
 from services.audit.log import LOGS, STORES
 from services.audit.note import read_note
 from services.audit.telling import exact, telling_of
 from services.audit.verify import KEY, NOTE, Row, write_row
 from services.kernel.bus import FEED, Record
 from services.kernel.database import Database
+from services.kernel.looks import Looks
 from services.kernel.recording import stamp
+from services.kernel.world import RealWorld
 from services.notification.feed import FeedLog
 from services.registry.founding import post_id
 from shouwang.client import Platform
@@ -38,7 +41,8 @@ async def export_log(data: Path, platform: Platform, auditor: str, to: Path) -> 
     for log, size in sizes.items():
         await _write_leaves(_url(data, "audit"), log, to, size)
     counts = {store: await _write_events(_url(data, store), store, to, sizes[store]) for store in STORES}
-    return counts | {FEED: await _write_feed(_url(data, "notification"), to, sizes[FEED])}
+    counts[FEED] = await _write_feed(_url(data, "notification"), to, sizes[FEED])
+    return counts | {log: await _write_looks(_url(data, log), log, to, sizes[log]) for log in LOOK_LOGS}
 
 
 def _url(data: Path, service: str) -> str:
@@ -74,6 +78,19 @@ async def _write_feed(url: str, to: Path, size: int) -> int:
                         row["blocks"], row["headers"],
                     )  # fmt: skip
                     out.write(exact(telling_of(record)) + b"\n")
+                place += len(found)
+    finally:
+        await database.close()
+    return place
+
+
+async def _write_looks(url: str, log: str, to: Path, size: int) -> int:
+    database = await Database.open(url, most=1)
+    try:
+        looks, place = Looks(database, RealWorld()), 0
+        with (to / f"{log}.jsonl").open("wb") as out:
+            while place < size and (found := await looks.after(place, min(_MOST, size - place))):
+                out.writelines(row["envelope"] + b"\n" for row in found)
                 place += len(found)
     finally:
         await database.close()

@@ -85,7 +85,7 @@ class Distributed:
             "SHOUWANG_KEY_RING": str(self._folder / "keys.sqlite"), "SHOUWANG_KEY_PASSPHRASE": told["key_passphrase"],
             "SHOUWANG_TOKEN_SECRET": told["token_secret"], "SHOUWANG_SERVICE_SECRET": told["service_secret"],
             "SHOUWANG_PORT": str(self._ports[SERVICES.index(name)]),
-            "SHOUWANG_NOTIFICATION_URL": self.urls["notification"], "SHOUWANG_AGENCY_URL": self.urls["agency"],
+            "SHOUWANG_NOTIFICATION_URL": self.urls["notification"],
             "SHOUWANG_AUDIT_KEY": str(self._folder / "audit.key"), "SHOUWANG_NEW_AUDIT_KEY": str(self._new_audit_key),
         }  # fmt: skip
         founding = [str(self._founding)] if self._founding and name == "registry" else []

@@ -9,7 +9,6 @@ from pathlib import Path
 from infra.databases import SERVICES, grants, prepare, urls
 from infra.positions import refuse_ahead
 from infra.postgres import Postgres
-from services.agency.app import Agency
 from services.agency.versions import Versions
 from services.kernel.bus import Bus
 from services.kernel.bus_embedded import EmbeddedBus
@@ -101,11 +100,10 @@ class Embedded:
         world = self._world or RealWorld()
         self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world, settings.suite)
         for name in SERVICES:
-            notification, agency = self.services.get("notification"), self.services.get("agency")
+            notification = self.services.get("notification")
             self.services[name] = await open_service(
                 name, settings, urls(name, self._postgres.url, secret), self.bus, founding=self._founding,
                 feed=notification.disclosed if isinstance(notification, Notification) else None,
-                looks=agency.looks if isinstance(agency, Agency) else None,
                 world=world, cipher=self._cipher, keys=self.keys,
             )  # fmt: skip
         self._serving = Serving(self.services, settings.host, self._port)

@@ -41,7 +41,7 @@ def _build(service: str) -> Service:
             return agency.build(tools, nothing, nothing)
         case "audit":
             with tempfile.TemporaryDirectory() as folder:
-                return audit.build(tools, nothing, Signer(Path(folder) / "audit.key"))
+                return audit.build(tools, Signer(Path(folder) / "audit.key"))
         case "live":
             return live.build(tools, nothing)
         case unknown:

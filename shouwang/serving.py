@@ -18,9 +18,7 @@ from services.agency.reading import FeedQuestions
 from services.agency.versions import Versions
 from services.assessment import app as assessment
 from services.audit import app as audit
-from services.audit.look_client import LookClient
 from services.audit.signing_key import open_signer
-from services.audit.told import LookQuestions
 from services.kernel.auth import Tokens
 from services.kernel.bus import Bus
 from services.kernel.bus_kafka import KafkaBus
@@ -44,7 +42,7 @@ Urls = Mapping[str, str]
 async def open_service(
     name: str, settings: Settings, urls: Urls, bus: Bus, *, founding: Path | None = None,
     feed: FeedQuestions | None = None, world: World | None = None, cipher: Cipher | None = None,
-    keys: KeyRing | None = None, looks: LookQuestions | None = None,
+    keys: KeyRing | None = None,
 ) -> Service:  # fmt: skip
     """Migrate and build one service; not started yet. What is not given is the real thing."""
     await migrate(urls["owner"], migrations(name), grants(name))
@@ -60,7 +58,7 @@ async def open_service(
         database, bus, keys, cipher or SUITES[settings.suite](world), world, tokens, settings.service_secret,
         Limits(settings.rate_per_minute),
     )  # fmt: skip
-    service = await _build(name, settings, urls, tools, founding, feed, looks)
+    service = await _build(name, settings, urls, tools, founding, feed)
     if isinstance(tokens, Provider):
         service.also_close(tokens.close)
     elif name == "registry":
@@ -72,7 +70,6 @@ async def open_service(
 
 async def _build(
     name: str, settings: Settings, urls: Urls, tools: Tools, founding: Path | None, feed: FeedQuestions | None,
-    looks: LookQuestions | None,
 ) -> Service:  # fmt: skip
     if name == "registry":
         return registry.build(tools, founding)
@@ -85,16 +82,10 @@ async def _build(
     if name == "live":
         return live.build(tools, _live_feed(settings, tools.bus, tools.world))
     if name == "audit":
-        asking = None if looks else LookClient(settings.agency_url, settings.service_secret)
-        read = looks or asking
-        assert read is not None  # noqa: S101 - one of the two lines above
         signer = await open_signer(
             tools.database, settings.audit_key, tools.world.now(), renew=settings.new_audit_key
         )
-        auditor = audit.build(tools, read, signer)
-        if asking is not None:
-            auditor.also_close(asking.close)
-        return auditor
+        return audit.build(tools, signer)
     await Versions(urls["owner"], urls["projector"], grants(name)).ensure()
     client = None if feed else FeedClient(settings.notification_url, settings.service_secret)
     questions = feed or client

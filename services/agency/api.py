@@ -1,20 +1,18 @@
 """What an agency asks over HTTP. Nothing is written here but the record of each look."""
 
-import hmac
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.fields import PartialDate
 from services.agency.candidates import Described
 from services.agency.exporting import Exporting, Kind
 from services.agency.finding import Candidates, Finding
-from services.agency.reading import Looks, Reading
+from services.agency.reading import Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
-from services.kernel.errors import NotSignedIn
 from services.kernel.web import Purpose, Who
 
 AtLeast = Annotated[
@@ -80,22 +78,6 @@ class Wanted(BaseModel):
             examples=["990101001001"],
         ),
     ] = None
-
-
-def internal_routes(looks: Looks, service_secret: str) -> APIRouter:
-    """Return the route for the audit service alone: who read what."""
-    router = APIRouter(include_in_schema=False)
-
-    @router.post("/internal/looks")
-    async def looked(
-        agency: Annotated[UUID, Body()], children: Annotated[list[UUID], Body()], until: Annotated[datetime, Body()],
-        x_service_secret: Annotated[str, Header()] = "",
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        if not hmac.compare_digest(x_service_secret.encode(), service_secret.encode()):
-            raise NotSignedIn
-        return await looks.looks(agency, children, until)
-
-    return router
 
 
 def routes(views: Views, finding: Finding, exporting: Exporting, reading: Reading, who: Who) -> APIRouter:

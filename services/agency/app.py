@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.agency.api import internal_routes, routes
+from services.agency.api import routes
 from services.agency.exporting import Exporting
 from services.agency.finding import Finding
 from services.agency.folding import Folding
 from services.agency.projector import Projector
-from services.agency.reading import FeedQuestions, Looks, Reading
+from services.agency.reading import FeedQuestions, Reading
 from services.agency.tokens import SearchTokens
 from services.agency.views import Views
 from services.kernel.database import Database
+from services.kernel.looks import Looks
 from services.kernel.reference import Reference
+from services.kernel.relay import Relay
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.web import application, who_asks
 
@@ -21,9 +23,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 @dataclass
 class Agency(Service):
-    """The agency service, with what the audit service may ask it."""
+    """The agency service."""
 
-    looks: Looks | None = None
     folding: Folding | None = None
 
     async def start(self) -> None:
@@ -39,21 +40,17 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     tokens = SearchTokens(tools.keys.search_key)
     projector = Projector(tools.keys, tools.cipher, tokens)
     folding = Folding(tools.database, tools.bus, projector)
-    reading = Reading(readers, feed, tools.keys, tools.cipher, tools.world)
-    looks = Looks(readers)
+    looks = Looks(readers, tools.world)
+    reading = Reading(readers, feed, tools.keys, tools.cipher, looks)
     views = Views(reading, reference, tokens)
     who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     hearing = reference_consumer("agency", tools, reference)
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
-        [
-            routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, who),
-            internal_routes(looks, tools.service_secret),
-        ],
-        [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()]),
+        [routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, who)],
+        [readers.ping], lambda: positions_of(looks, [hearing, *folding.consumers.values()]),
     )  # fmt: skip
-    service = Agency(
-        "agency", tools, app, None, reference, [hearing], [folding.run], looks=looks, folding=folding
-    )
+    loops = [folding.run, Relay("agency", readers, looks, tools.bus).run]
+    service = Agency("agency", tools, app, None, reference, [hearing], loops, folding=folding)
     service.also_close(readers.close)
     return service

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,12 +14,10 @@ from services.agency.versions import CONSUMER, USE, WHOLE
 from services.kernel.auth import Principal
 from services.kernel.ciphers import Cipher
 from services.kernel.database import Connection, Database
-from services.kernel.errors import NotYet, RecordingDown
+from services.kernel.errors import NotYet
 from services.kernel.key_service import KeyService, Pair
-from services.kernel.recording import stamp
+from services.kernel.looks import Looks
 from services.kernel.sealing import BlockRef, Erased, open_refs
-from services.kernel.telemetry import metrics
-from services.kernel.world import World
 
 _WAIT_SECONDS = 10.0
 _LOOK_SECONDS = 0.02
@@ -36,23 +33,6 @@ class FeedQuestions(Protocol):
     async def reached(self, source: str, partition: int, seq: int) -> int | None:
         """Return the feed's place once the router has passed an event, else None."""
         ...
-
-
-class Looks:
-    """The access log, as the audit service may ask it."""
-
-    def __init__(self, database: Database) -> None:
-        """Ask this database."""
-        self._database = database
-
-    async def looks(self, agency: UUID, children: Sequence[UUID], until: datetime) -> list[dict[str, Any]]:
-        """Return a body's looks at these children up to a moment, oldest first."""
-        found = await self._database.fetch(
-            "select at, post, purpose, operation, classes from look"
-            " where agency = $1 and children && $2::uuid[] and at <= $3 order by at",
-            agency, list(children), until,
-        )  # fmt: skip
-        return [dict(row) | {"at": stamp(row["at"])} for row in found]
 
 
 class _ForAgency:
@@ -89,14 +69,14 @@ class Reading:
         feed: FeedQuestions,
         keys: KeyService,
         cipher: Cipher,
-        world: World,
+        looks: Looks,
     ) -> None:
         """Answer from these rows, with these keys."""
         self._database = database
         self._feed = feed
         self._keys = keys
         self._cipher = cipher
-        self._world = world
+        self._looks = looks
 
     @asynccontextmanager
     async def rows_of(self, agency: UUID) -> AsyncIterator[Connection]:
@@ -146,23 +126,14 @@ class Reading:
         self, who: Principal, operation: str, children: Iterable[UUID], classes: Iterable[str]
     ) -> None:
         """Put a look on record, durably; what can't be recorded is not shown (RecordingDown)."""
-        try:
-            await self._database.fetch(
-                "insert into look (id, at, agency, post, person, purpose, operation, children, classes)"
-                " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                self._world.new_id(), self._world.now(), who.body.id, who.post, who.person, who.purpose, operation,
-                sorted(set(children)), sorted(set(classes)),
-            )  # fmt: skip
-        except Exception as error:
-            raise RecordingDown from error
-        metrics.looks.inc()
+        await self._looks.record(who, operation, children, classes)
 
     async def looks_at(self, children: Sequence[UUID]) -> Sequence[Any]:
         """Return the latest hundred looks at these children, newest first."""
         return await self._database.fetch(
-            "select at, agency, post, purpose, operation, classes from look where children && $1::uuid[]"
+            "select at, agency, post, purpose, operation, classes from look where about && $1::text[]"
             " order by at desc limit 100",
-            list(children),
+            [str(child) for child in children],
         )
 
     async def wait_for(self, token: str | None) -> None:

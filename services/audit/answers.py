@@ -52,6 +52,12 @@ class Read(BaseModel):
     purpose: str = Field(description="事由 · What for")
     operation: str = Field(description="操作 · What was looked at")
     classes: list[str] = Field(description="涉及类别 · Classes shown")
+    look: str = Field(
+        description="查阅记录的原始字节(JSON) · Exact bytes of the look, JSON: what its leaf hashes"
+    )
+    proof: Proof | None = Field(
+        description="查阅记录在日志中的证明 · Proof of the look; absent until its log is whole so far"
+    )
 
 
 class Disclosed(BaseModel):

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from schemas.catalogue import EVENTS
 from schemas.envelope import decode
+from schemas.look import read_look
 from schemas.reference import BodyKind
 from services.audit.answers import (
     Checkpoint,
@@ -28,11 +29,13 @@ from services.audit.answers import (
 from services.audit.checkpoints import Checkpoints, LeafDiffers
 from services.audit.log import LOGS, Logs
 from services.audit.note import Line, Signer
-from services.audit.told import LookQuestions, Told
+from services.audit.reads import Reads
+from services.audit.told import Told
 from services.kernel.auth import Principal
 from services.kernel.bus import FEED
 from services.kernel.database import Database
-from services.kernel.errors import NotAllowed, NotFound, RecordingDown
+from services.kernel.errors import NotAllowed, NotFound
+from services.kernel.looks import Looks
 from services.kernel.recording import stamp
 from services.kernel.reference import Reference
 from services.kernel.store import leaf_hash
@@ -49,17 +52,16 @@ class Auditing:
     """Answers the auditor."""
 
     def __init__(
-        self, database: Database, signer: Signer, looks: LookQuestions, reference: Reference, world: World
+        self, database: Database, signer: Signer, looks: Looks, reference: Reference, world: World
     ) -> None:
         """Answer from these."""
-        self._database = database
         self._logs = Logs(database)
         self._told = Told(database)
+        self._reads = Reads(database)
         self._signer = signer
         self._checkpoints = Checkpoints(database, signer, world)
         self._looks = looks
         self._reference = reference
-        self._world = world
         self.ping = self._checkpoints.ping
 
     def key(self) -> Key:
@@ -81,15 +83,17 @@ class Auditing:
         note, logs = await self._checkpoints.sign()
         told = await self._told.told(body, ids, until)
         acknowledged = await self._told.acknowledged(body, ids, until)
-        looks = await self._looks.looks(body, ids, until)
+        read = await self._reads.of(body, ids, until)
         places = {(row["store"], row["place"]) for row in (*told, *acknowledged)}
-        proofs = await self._proofs([*places, *((FEED, row["seq"]) for row in told)], logs)
+        said = [(FEED, row["seq"], row["telling"]) for row in told]
+        said += [(row["log"], row["seq"], row["look"]) for row in read]
+        proofs = await self._proofs([*places, *((log, seq) for log, seq, _ in said)], logs)
         _unaltered([(row["store"], row["place"], row["envelope"]) for row in (*told, *acknowledged)], proofs)
-        _unaltered([(FEED, row["seq"], row["telling"]) for row in told], proofs)
+        _unaltered(said, proofs)
         return Known(
             until=stamp(until), ids=ids, told=[_told(row, proofs) for row in told],
             acknowledged=[Item(**_event(row, proofs)) for row in acknowledged],
-            read=[Read.model_validate(look) for look in looks], checkpoint=note,
+            read=[_read(row, proofs) for row in read], checkpoint=note,
         )  # fmt: skip
 
     async def disclosed(
@@ -168,15 +172,7 @@ class Auditing:
     async def _record(self, who: Principal, operation: str, subjects: Sequence[str]) -> None:
         """Put the auditor's own look on record. Raises NotAllowed, RecordingDown."""
         _permit(who)
-        try:
-            await self._database.fetch(
-                "insert into look (id, at, agency, post, person, purpose, operation, subjects)"
-                " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-                self._world.new_id(), self._world.now(), who.body.id, who.post, who.person, who.purpose, operation,
-                list(subjects),
-            )  # fmt: skip
-        except Exception as error:
-            raise RecordingDown from error
+        await self._looks.record(who, operation, subjects)
 
 
 def _permit(who: Principal) -> None:
@@ -198,6 +194,14 @@ def _told(row: Any, proofs: Mapping[tuple[str, int], Proof]) -> Item:
         **_event(row, proofs), disclosed_at=stamp(row["disclosed_at"]), role=row["role"], clause=row["clause"],
         classes=row["classes"], withheld=row["withheld"], telling=row["telling"].decode(),
         telling_proof=proofs.get((FEED, row["seq"])),
+    )  # fmt: skip
+
+
+def _read(row: Any, proofs: Mapping[tuple[str, int], Proof]) -> Read:
+    look = read_look(row["look"])
+    return Read(
+        at=look.at, post=look.post, purpose=look.purpose, operation=look.operation, classes=look.classes,
+        look=row["look"].decode(), proof=proofs.get((row["log"], row["seq"])),
     )  # fmt: skip
 
 

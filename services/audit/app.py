@@ -2,21 +2,25 @@
 
 from pathlib import Path
 
+from schemas.look import LOOK_LOGS
 from services.audit.again import Comparing
 from services.audit.api import Auditing, routes
 from services.audit.log import STORES, fold
 from services.audit.note import Signer
-from services.audit.told import LookQuestions, Told
+from services.audit.reads import Reads
+from services.audit.told import Told
 from services.kernel.bus import FEED, REFERENCE
+from services.kernel.looks import Looks
 from services.kernel.projection import Consumer
 from services.kernel.reference import Reference
+from services.kernel.relay import Relay
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.web import application, who_asks
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def build(tools: Tools, looks: LookQuestions, signer: Signer) -> Service:
+def build(tools: Tools, signer: Signer) -> Service:
     """Return the audit service; `open_signer` gives the signer."""
     reference = Reference()
     bus = Comparing(tools.bus, tools.database)
@@ -24,11 +28,14 @@ def build(tools: Tools, looks: LookQuestions, signer: Signer) -> Service:
         reference_consumer("audit", tools, reference),
         Consumer("audit.log", (*STORES, REFERENCE), tools.database, bus, fold),
         Consumer("audit.told", (FEED,), tools.database, bus, Told(tools.database).fold),
+        Consumer("audit.read", LOOK_LOGS, tools.database, bus, Reads(tools.database).fold),
     ]
     who = who_asks(tools.tokens, tools.limits, reference, tools.world)
+    looks = Looks(tools.database, tools.world)
     auditing = Auditing(tools.database, signer, looks, reference, tools.world)
+    relay = Relay("audit", tools.database, looks, tools.bus)
     app = application(
         "audit", ("审计", "Audit: what was known when, and the proofs"), [routes(auditing, who)],
-        [tools.database.ping, auditing.ping], lambda: positions_of(None, consumers),
+        [tools.database.ping, auditing.ping], lambda: positions_of(looks, consumers),
     )  # fmt: skip
-    return Service("audit", tools, app, None, reference, consumers, [])
+    return Service("audit", tools, app, None, reference, consumers, [relay.run])

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.envelope import Envelope, decode
+from schemas.look import LOOK_LOGS
 from schemas.registry import ChildIdentified
 from services.audit import merkle
 from services.audit.telling import exact, telling_of
@@ -15,8 +16,8 @@ from services.kernel.database import Connection
 from services.kernel.store import leaf_hash
 
 STORES = ("registry", "reporting", "assessment", "notification")
-LOGS = (*STORES, FEED)
-"""Every log: a leaf of a store's is an event, one of the feed's is a telling."""
+LOGS = (*STORES, FEED, *LOOK_LOGS)
+"""Every log: a leaf of a store's is an event, one of the feed's is a telling, all others' are looks."""
 _MOST = 5000
 T = TypeVar("T")
 

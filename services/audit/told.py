@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from schemas.envelope import decode
@@ -18,14 +18,6 @@ from services.kernel.errors import NotYet
 from services.kernel.store import leaf_hash
 
 _HIDDEN = "reporter"
-
-
-class LookQuestions(Protocol):
-    """What the audit service may ask the agency service: who read what."""
-
-    async def looks(self, agency: UUID, children: Sequence[UUID], until: datetime) -> list[dict[str, Any]]:
-        """Return a body's looks at these children up to a moment, oldest first."""
-        ...
 
 
 class Told:

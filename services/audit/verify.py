@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.envelope import Block, decode
+from schemas.look import LOOK_LOGS, read_look
 from services.audit import merkle
 from services.audit.note import Line, NoteBroken, read_note
 from services.audit.telling import exact, read_telling
@@ -48,7 +49,7 @@ class Broken:
 
 
 class Said(msgspec.Struct, frozen=True):
-    """A line of the feed's export: it is the telling's exact bytes. `why` says what is wrong with it, if anything."""
+    """A line of the feed's export or of looks': it is the exact bytes. `why` says what is wrong with it, if anything."""
 
     seq: int
     id: str
@@ -83,7 +84,7 @@ def verify_folder(folder: Path, public: str, since: str | None = None) -> list[B
         logs = {name: files.enter_context(_leaves(folder / f"{name}.leaves")) for name in note.logs}
         for store in sorted({*note.logs, *earlier, *(file.stem for file in folder.glob("*.jsonl"))}):
             line, file = note.logs.get(store, _unsigned(store)), folder / f"{store}.jsonl"
-            rows = _tellings(file, note.logs, logs) if store == FEED else _rows(file)
+            rows = _rows_of(store, file, note.logs, logs)
             broken = verify_store(line, rows, logs.get(store, _nothing), earlier.get(store))
             found += [broken] if broken else []
     if not note.logs:
@@ -169,32 +170,50 @@ def _blocks(described: list[Block], packed: bytes) -> str | None:
     return None if found and canonical else "密封块不符 · a sealed block is not the one described"
 
 
+def _rows_of(
+    log: str, file: Path, signed: Mapping[str, Line], logs: Mapping[str, Logged]
+) -> Iterator[Row | Said | str]:
+    if log == FEED:
+        return _tellings(file, signed, logs)
+    return _looks(file) if log in LOOK_LOGS else _rows(file)
+
+
 def _rows(file: Path) -> Iterator[Row | str]:
-    try:
-        with file.open("rb") as lines:
-            for text in lines:
-                try:
-                    yield msgspec.json.decode(text, type=Row)
-                except (msgspec.DecodeError, UnicodeDecodeError):
-                    yield "行无法读取 · the line can't be read"
-    except OSError:
-        return
+    for text in _lines(file):
+        try:
+            yield msgspec.json.decode(text, type=Row)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            yield "行无法读取 · the line can't be read"
 
 
 def _tellings(file: Path, signed: Mapping[str, Line], logs: Mapping[str, Logged]) -> Iterator[Said | str]:
     """Read the feed; each telling must be of the event that the log holds at the place that it names."""
+    for text in _lines(file):
+        try:
+            told = read_telling(text)
+        except (ValueError, msgspec.DecodeError):
+            yield "告知记录无法读取 · the telling can't be read"
+            continue
+        known = told.source in signed and 0 < told.source_seq <= signed[told.source].size
+        leaf = logs[told.source](told.source_seq) if known else None
+        why = None if leaf is None or leaf.hex() == told.leaf else _OTHER_EVENT
+        yield Said(told.seq, told.event, leaf_hash(exact(told)), why)
+
+
+def _looks(file: Path) -> Iterator[Said | str]:
+    for text in _lines(file):
+        try:
+            look = read_look(text)
+        except (ValueError, msgspec.DecodeError):
+            yield "查阅记录无法读取 · the look can't be read"
+        else:
+            yield Said(look.seq, look.id, leaf_hash(text), None)
+
+
+def _lines(file: Path) -> Iterator[bytes]:
     try:
         with file.open("rb") as lines:
-            for text in lines:
-                try:
-                    told = read_telling(text.removesuffix(b"\n"))
-                except (ValueError, msgspec.DecodeError):
-                    yield "告知记录无法读取 · the telling can't be read"
-                    continue
-                known = told.source in signed and 0 < told.source_seq <= signed[told.source].size
-                leaf = logs[told.source](told.source_seq) if known else None
-                why = None if leaf is None or leaf.hex() == told.leaf else _OTHER_EVENT
-                yield Said(told.seq, told.event, leaf_hash(exact(told)), why)
+            yield from (text.removesuffix(b"\n") for text in lines)
     except OSError:
         return
 

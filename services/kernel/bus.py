@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from schemas.look import LOOK_LOGS
 from services.kernel.store import PARTITIONS
 
 REFERENCE = "reference"
@@ -45,12 +46,12 @@ def topic_of(source: str) -> str:
 
 TOPICS = {
     topic_of(source): PARTITIONS for source in ("registry", "reporting", "assessment", "notification", FEED)
-} | {topic_of(REFERENCE): 1}
+} | {topic_of(source): 1 for source in (REFERENCE, *LOOK_LOGS)}
 """Every topic with its number of partitions; created by infra, never by clients."""
 
 
 class Log(Protocol):
-    """What a relay reads: an event store, or the feed."""
+    """What a relay reads: an event store, the feed, or the looks."""
 
     grew: asyncio.Event
 

@@ -14,6 +14,7 @@ from services.kernel.database import AWAY, Database
 from services.kernel.errors import StoreDown
 from services.kernel.keys import KeyRing
 from services.kernel.limiting import Limits
+from services.kernel.looks import Looks
 from services.kernel.projection import Consumer
 from services.kernel.recording import Recorder
 from services.kernel.reference import Reference
@@ -92,7 +93,7 @@ def recorder_of(service: str, tools: Tools) -> Recorder:
 
 
 async def positions_of(
-    store: EventStore | None, consumers: Sequence[Consumer], feed: Log | None = None
+    log: EventStore | Looks | None, consumers: Sequence[Consumer], feed: Log | None = None
 ) -> dict[str, Any]:
     """Return where a service's log ends and where its consumers are, for those who wait and those who watch."""
     told: dict[str, Any] = {
@@ -104,9 +105,9 @@ async def positions_of(
             for c in consumers
         }
     }  # fmt: skip
-    if store is not None:
-        incarnation, head = await store.position()
-        told |= {"incarnation": str(incarnation), "head": head, "heads": await store.heads()}
+    if log is not None:
+        incarnation, head = await log.position()
+        told |= {"incarnation": str(incarnation), "head": head, "heads": dict(await log.heads())}
     if feed is not None:
         told["feed_heads"] = dict(await feed.before(1 << 62))
     return told

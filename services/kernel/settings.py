@@ -40,7 +40,6 @@ class Settings(BaseSettings):
     rate_per_minute: int = 6000
     """Requests a minute that a body may send to one process of a service; 0 is no limit. Reports are never counted."""
     notification_url: str = "http://127.0.0.1:8004"
-    agency_url: str = "http://127.0.0.1:8005"
     audit_key: Path = Path("audit.key")
     """The audit service's signing key (Ed25519); made at the first start, and missed at any later one."""
     new_audit_key: bool = False

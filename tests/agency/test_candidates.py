@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from shutil import copytree
-from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -99,9 +98,9 @@ async def test_each_body_is_told_of_the_children_it_may_see_and_every_look_is_on
         (before,) = await running.fetch("agency", "select count(*) from look")
         told = await who.post("agency/candidates", {"name": name})
         assert [c["child"]["child"] for c in told["candidates"]] == expected
-        rows = await running.fetch("agency", "select * from look order by at desc, id desc")
+        rows = await running.fetch("agency", "select * from look order by seq desc")
         assert len(rows) == before[0] + 1
-        assert (rows[0]["operation"], rows[0]["children"]) == ("candidates", [UUID(c) for c in expected])
+        assert (rows[0]["operation"], rows[0]["about"]) == ("candidates", expected)
 
 
 async def test_candidates_that_can_not_be_recorded_are_not_shown(platform: tuple[Running, str]) -> None:

@@ -176,9 +176,9 @@ async def test_every_look_is_on_record_with_whom_it_showed_and_what_for(
     ):  # fmt: skip
         (before,) = await running.fetch("agency", "select count(*) from look")
         await look(clerk, path, child)
-        rows = await running.fetch("agency", "select * from look order by at desc, id desc")
+        rows = await running.fetch("agency", "select * from look order by seq desc")
         assert len(rows) == before[0] + 1, path
-        assert rows[0]["children"] == ([] if path == "nobody" else [UUID(child)])
+        assert rows[0]["about"] == ([] if path == "nobody" else [child])
         assert rows[0]["classes"] == classes, path
         assert (rows[0]["agency"], rows[0]["purpose"]) == (body_id("township-a"), "case-work")
 
@@ -206,7 +206,7 @@ async def test_an_unknown_child_is_not_found_and_the_look_is_recorded(platform: 
     clerk, nobody = await running.sign_in("township-a-clerk"), uuid4()
     with pytest.raises(Told, match="404 not-found"):
         await clerk.ask(f"agency/children/{nobody}")
-    assert await running.fetch("agency", "select 1 from look where children = $1", [nobody])
+    assert await running.fetch("agency", "select 1 from look where about = $1", [str(nobody)])
 
 
 def test_a_look_that_fails_is_a_refusal_that_says_what_to_do() -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.envelope import decode
+from schemas.look import LOOK_LOGS
 from services.audit.log import fold
 from services.audit.merkle import grown
 from services.audit.told import Told
@@ -67,8 +68,10 @@ async def rewrite(database: Database, store: str, seq: int) -> None:
 
 
 def altered(record: Record) -> Record:
-    """The same record with other bytes: the same event at another time, or the same telling by another clause."""
+    """The same record with other bytes: the same event at another time, telling by another clause, or look for another end."""
     if record.source == FEED:
         return msgspec.structs.replace(record, headers=record.headers | {"clause": "SY 二"})
+    if record.source in LOOK_LOGS:
+        return msgspec.structs.replace(record, value=record.value.replace(b"case-work", b"idle-talk"))
     time = decode(record.value).time.encode()
     return msgspec.structs.replace(record, value=record.value.replace(time, b"1999" + time[4:]))

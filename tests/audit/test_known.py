@@ -56,8 +56,8 @@ async def test_an_identification_that_came_later_does_not_tell_of_the_time_befor
         then = (await known(auditor, A, child, at))["ids"]
         assert (then[0], alias in then[1:]) == (file, True)
         assert then[1:] == sorted(then[1:])
-    asked = await running.fetch("audit", "select subjects from look order by at desc offset 1 limit 1")
-    assert asked[0][0] == [str(A), file], "and the record of the look names no more than was answered"
+    asked = await running.fetch("audit", "select about from look order by seq desc offset 1 limit 1")
+    assert asked[0][0] == sorted([str(A), file]), "and the record of the look names no more than was answered"
 
 
 @pytest.mark.req("PRV-03")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.audit import api
+from services.audit.log import LOGS, STORES
 from services.audit.merkle import verify_consistency, verify_inclusion
 from services.audit.note import Line, read_note
 from services.audit.telling import read_telling
@@ -124,7 +125,7 @@ async def test_proofs_of_any_place_are_for_auditors_and_the_key_is_for_everybody
     with pytest.raises(Told, match="401"):
         await running.client.request("GET", "/audit/key", headers={"X-Purpose": "case-work"})
     sizes = {}
-    for store in ("registry", "reporting", "assessment", "notification", "feed"):
+    for store in (*STORES, "feed", "agency"):
         found = await auditor.ask("audit/proof", store=store, seq=1)
         line = read_note(found["checkpoint"], told["key"]).logs[store]
         sizes[store] = line.size
@@ -186,9 +187,12 @@ async def test_the_log_grows_by_what_was_heard_and_misses_nothing(
     signed = await auditor.ask("audit/checkpoint")
     assert signed["missing"] == {}
     logs = read_note(signed["note"], signed["key"]).logs
-    assert set(logs) == {"registry", "reporting", "assessment", "notification", "feed"}
-    heads = {s: await running.fetch(s, "select incarnation, head from store") for s in set(logs) - {"feed"}}
+    assert set(logs) == set(LOGS)
+    heads = {s: await running.fetch(s, "select incarnation, head from store") for s in STORES}
     heads["feed"] = await running.fetch("notification", "select incarnation, f.head from store, feed_head f")
+    heads["agency"] = await running.fetch("agency", "select incarnation, l.head from store, look_head l")
+    # Signing is a look too: it is in the log of the next checkpoint.
+    heads["audit"] = await running.fetch("audit", "select incarnation, l.head - 1 from store, look_head l")
     for store, line in logs.items():
         assert (line.incarnation, line.size) == tuple(heads[store][0])
 

@@ -97,7 +97,7 @@ async def test_an_export_is_on_record_for_every_child_before_it_leaves(running: 
     await export(running, "roster")
     after = await running.fetch(
         "agency",
-        "select cardinality(children) as many, classes from look where operation = 'export-roster' order by at desc",
+        "select cardinality(about) as many, classes from look where operation = 'export-roster' order by at desc",
     )
     assert len(after) == before[0][0] + 1
     assert after[0]["many"] == 40

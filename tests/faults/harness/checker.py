@@ -14,7 +14,9 @@ import httpx2
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.look import LOOK_LOGS, exact
 from services.kernel.bus import REFERENCE, topic_of
+from services.kernel.looks import look_of
 from services.live.windows import Windows
 from shouwang.client import Told, behind
 from tests.faults.harness.row import Found, compare
@@ -108,7 +110,7 @@ def of_answers(
 async def of_topics(made: Stage, stores: Mapping[str, Events]) -> Found:
     """Every event stands on its topic, with its bytes; each record names the one before it in its partition."""
     found = Found()
-    for source in (*STORES, REFERENCE, "feed"):
+    for source in (*STORES, REFERENCE, "feed", *LOOK_LOGS):
         records = await read_topic(made.kafka.bootstrap, topic_of(source))
         if source == "feed":
             rows = await made.fetch(
@@ -116,6 +118,9 @@ async def of_topics(made: Stage, stores: Mapping[str, Events]) -> Found:
                 "select f.seq, f.partition, h.envelope from feed f join heard h using (event) order by f.seq",
             )
             wanted = {(r["partition"], r["seq"]): r["envelope"] for r in rows}
+        elif source in LOOK_LOGS:
+            looks = await made.fetch(source, "select * from look")
+            wanted = {(0, r["seq"]): exact(look_of(r)) for r in looks}
         elif source == REFERENCE:
             own = [r for r in stores["registry"] if r["partition"] == _REFERENCE_PARTITION]
             wanted = {(0, r["seq"]): r["envelope"] for r in own}
@@ -187,6 +192,14 @@ async def of_audit(made: Stage, stores: Mapping[str, Events]) -> Found:
         told = compare([(r["seq"], r["envelope"]) for r in events], seen, f"audit {store}")
         found.skipped += [each[:80] for each in told.skipped]
         found.doubled += [each[:80] for each in told.doubled]
+    for log in LOOK_LOGS:
+        looks = [
+            (r["seq"], exact(look_of(r))) for r in await made.fetch(log, "select * from look order by seq")
+        ]
+        if [seq for seq, _ in looks] != list(range(1, len(looks) + 1)):
+            found.lost.append(f"{log}: looks are not dense")
+        read = await made.fetch("audit", "select seq, look from read where log = $1 order by seq", log)
+        found.add(compare(looks, [(r["seq"], r["look"]) for r in read], f"audit {log}"))
     return found
 
 
