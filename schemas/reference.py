@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from schemas.event import Event
-from schemas.fields import BodyId, Code, DataClass, OpenDay, PersonId, PostId, Region, Title
+from schemas.fields import BodyId, Code, DataClass, Id, OpenDay, PersonId, PostId, Region, Title
 
 
 class BodyKind(StrEnum):
@@ -92,6 +92,51 @@ class PostEnded(Event):
 
     post: PostId
     body: BodyId
+
+
+TableText = Annotated[
+    str,
+    DataClass.OPEN,
+    Field(min_length=1, max_length=65_536, description="规则表全文(YAML) · The table's text, YAML"),
+]
+TableHash = Annotated[
+    str,
+    DataClass.OPEN,
+    Field(pattern=r"^sha256:[0-9a-f]{64}$", description="规则表摘要 · SHA-256 of the table's text"),
+]
+
+
+class DisclosureTableProposed(Event):
+    """A post proposes another table of disclosure; it holds once another person, from another post, adopts it. [PRV-03]"""
+
+    type: ClassVar[str] = "reference.disclosure-table-proposed.v1"
+    subject: ClassVar[str] = "table"
+    title: ClassVar[tuple[str, str]] = ("告知规则表提请", "Disclosure table proposed")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-03",)
+
+    table: Annotated[Id, DataClass.OPEN, Field(description="规则表编号(由摘要得出) · Id, from the hash")]
+    content_hash: TableHash
+    content: TableText
+    post: PostId
+    person: PersonId
+
+
+class DisclosureTableAdopted(Event):
+    """Two persons have signed another table of disclosure: who is told what follows it from here on. [PRV-03]"""
+
+    type: ClassVar[str] = "reference.disclosure-table-adopted.v1"
+    subject: ClassVar[str] = "table"
+    title: ClassVar[tuple[str, str]] = ("告知规则表采用", "Disclosure table adopted")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-03",)
+
+    table: Annotated[Id, DataClass.OPEN, Field(description="规则表编号(由摘要得出) · Id, from the hash")]
+    content_hash: TableHash
+    content: TableText
+    signed_by: Annotated[
+        tuple[PostId, ...],
+        DataClass.OPEN,
+        Field(min_length=2, max_length=2, description="两名签署人的岗位 · Posts of the two who sign"),
+    ]
 
 
 class PolicyPackAdopted(Event):

@@ -21,7 +21,18 @@ import typer
 if TYPE_CHECKING:
     from shouwang.client import Platform
 from shouwang import disclosing
-from shouwang.options import AsJson, AsProfile, Data, Profile, fail, folder_of, guarded, with_platform
+from shouwang.options import (
+    AsJson,
+    AsPost,
+    AsProfile,
+    Data,
+    Profile,
+    Url,
+    fail,
+    folder_of,
+    guarded,
+    with_platform,
+)
 from shouwang.viewing import Deed
 
 app = typer.Typer(
@@ -38,7 +49,6 @@ Founding = Annotated[
 Closing = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="截止日期 · Age is counted to this day")
 ]
-Url = Annotated[str | None, typer.Option(help="平台地址 · Where the platform is")]
 _RURAL = "确认全表农村户籍三项事实已核实 · Attest that rural status was verified for all rows (SY 一)"
 
 _NEW_KEY = "签名密钥确已丢失,另立新钥,更换记入检查点 · The audit key is lost: sign under a new one, on record"
@@ -101,7 +111,7 @@ def story(*, data: Data = None, url: Url = None) -> None:
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="台账文件 · Ledger files", metavar="FILE…")],
     *,
-    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    as_post: AsPost,
     closing_date: Closing = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只试读 · Try only, write nothing")] = False,
     preview: Annotated[
@@ -155,7 +165,7 @@ def undo_import(
         typer.Argument(help="导入编号,不填则列出 · Id of the import; left out: list them", metavar="ID"),
     ] = None,
     *,
-    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    as_post: AsPost,
     as_json: AsJson = False,
     data: Data = None,
     url: Url = None,
@@ -181,7 +191,7 @@ class Book(StrEnum):
 def export_ledger(
     kind: Annotated[Book, typer.Argument(help="花名册、登记表或汇总表 · Roster, forms or annex 3")],
     *,
-    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    as_post: AsPost,
     closing_date: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], help="填报截止日期 · Ages are counted to this day")
     ],
@@ -219,7 +229,7 @@ def sign_in(
 @app.command()
 def find(
     *,
-    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    as_post: AsPost,
     name: Annotated[str | None, typer.Option(help="姓名 · Name")] = None,
     born: Annotated[
         str | None, typer.Option(help="出生日期,可只填年或年月 · Date of birth, or a part of it")
@@ -243,7 +253,7 @@ def find(
 def replay(
     *,
     child: Annotated[str, typer.Option(help="儿童编号 · Child id")],
-    as_post: Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")],
+    as_post: AsPost,
     until: Annotated[
         datetime,
         typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="时刻(北京时间) · Moment, in China"),

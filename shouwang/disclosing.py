@@ -11,14 +11,29 @@ from uuid import UUID
 import typer
 
 from schemas.catalogue import EVENTS
+from schemas.disclosure import hash_of, why_not
+from schemas.fields import DataClass
 from schemas.notification import Role
 from schemas.words import CLASSES, ROLES
 from services.kernel.errors import NotFound
-from services.notification.disclosure import Disclosure, disclosure_table
-from shouwang.options import AsJson, AsProfile, Data, Profile, fail, folder_of, guarded
+from services.notification.disclosure import Disclosure, adopted_table, disclosure_table
+from shouwang.importing import post_of
+from shouwang.options import (
+    AsJson,
+    AsPost,
+    AsProfile,
+    Data,
+    Profile,
+    Url,
+    fail,
+    folder_of,
+    guarded,
+    with_platform,
+)
 
 if TYPE_CHECKING:
     from services.notification.preview import Change, Told
+    from shouwang.client import Person, Platform
 
 app = typer.Typer(no_args_is_help=True, help="谁被告知什么 · Who is told what, before anybody is told.")
 
@@ -39,7 +54,7 @@ def preview(
         async with _rows(folder_of(data, profile)) as rows:
             body = await _body(rows, as_body)
             try:
-                return await look(rows, disclosure_table(), event, body)
+                return await look(rows, await _in_force(rows), event, body)
             except NotFound:
                 raise fail(
                     6, f"通知服务未收到事件 {event}。", "Notification has heard no such event."
@@ -61,7 +76,10 @@ def diff(
     new: Annotated[Path, typer.Argument(help="新的规则表 · The other table", exists=True, dir_okay=False)],
     old: Annotated[
         Path | None,
-        typer.Argument(help="原规则表,默认现行表 · The table before, or today's", exists=True, dir_okay=False),
+        typer.Argument(
+            help="原规则表,默认现行表 · The table before; else that in force with --data, or the shipped one",
+            exists=True, dir_okay=False,
+        ),
     ] = None,
     *,
     as_json: AsJson = False,
@@ -71,7 +89,7 @@ def diff(
     """比较规则表 · Who would see more or less by another table; with --data of a running platform, which bodies these are."""
     from services.notification.preview import changes
 
-    before = _table(old) if old else disclosure_table()
+    before = _table(old) if old else _now(folder_of(data, profile)) if data else disclosure_table()
     found = changes(before, _table(new))
     bodies = _bodies(folder_of(data, profile), {c.role for c in found}) if data and found else {}
     if as_json:
@@ -90,14 +108,91 @@ def diff(
     typer.echo(f"增加 {more} 项,减少 {len(found) - more} 项 · {more} more, {len(found) - more} less")
 
 
-def _table(path: Path) -> Disclosure:
-    from pydantic import ValidationError
-    from yaml import YAMLError
+@app.command()
+def propose(
+    new: Annotated[Path, typer.Argument(help="新的规则表 · The other table", exists=True, dir_okay=False)],
+    *,
+    as_post: AsPost,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """提请采用新的规则表 · Propose another table: it holds for nobody until a second person adopts it."""
+    text = new.read_bytes()
+    content = _table(new) and text.decode()
 
-    try:
-        return Disclosure(path.read_bytes())
-    except (ValidationError, YAMLError, UnicodeDecodeError) as error:
-        raise fail(5, f"{path.name} 不是合格的规则表:{error}", "not a disclosure table, see above") from None
+    async def work(platform: "Platform") -> None:
+        who = await platform.sign_in(await post_of(platform, as_post))
+        await who.do("registry/propose-disclosure-table", content=content)
+        await platform.settled()
+        await _show(who, hash_of(text))
+
+    guarded(lambda: with_platform(data, url, work))
+
+
+@app.command()
+def adopt(
+    table: Annotated[str, typer.Argument(help="规则表摘要 · Hash of the table: sha256:…", metavar="HASH")],
+    *,
+    as_post: AsPost,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 · Don't ask again")] = False,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """第二人签署,采用规则表 · Sign as the second: from now on everybody is told by this table."""
+
+    async def work(platform: "Platform") -> None:
+        who = await platform.sign_in(await post_of(platform, as_post))
+        await _show(who, table)
+        if yes or typer.confirm("签署采用? · Sign it?"):
+            await who.do("registry/adopt-disclosure-table", content_hash=table)
+            typer.echo(f"已采用 · adopted: {table}")
+
+    guarded(lambda: with_platform(data, url, work))
+
+
+async def _show(who: "Person", table: str) -> None:
+    """Print what a proposed table would change."""
+    from services.notification.preview import Change
+
+    for told in (await who.ask("notification/disclosure"))["proposed"]:
+        if told["content_hash"] != table:
+            continue
+        typer.echo(f"{table}(由岗位 {told['post']} 提请 · proposed by this post)")
+        for each in told["changes"]:
+            bodies = each.pop("bodies")
+            name = each["data_class"] and DataClass(each["data_class"])
+            typer.echo(_said(Change(**each | {"role": Role(each["role"]), "data_class": name})))
+            for held in bodies:
+                typer.echo(f"    {held['body']}:{held['children']} 名儿童 · children")
+        more = sum(c["more"] for c in told["changes"])
+        typer.echo(
+            f"增加 {more} 项,减少 {len(told['changes']) - more} 项 · {more} more, {len(told['changes']) - more} less"
+        )
+
+
+def _table(path: Path) -> Disclosure:
+    content = path.read_bytes()
+    if why := why_not(content):
+        raise fail(5, f"{path.name} 不是合格的规则表:{why}", "not a disclosure table, see above") from None
+    return Disclosure(content)
+
+
+async def _in_force(rows: Any) -> Disclosure:
+    """Return the table by which a running platform tells."""
+    from services.kernel.reference import Reference
+
+    reference = Reference()
+    await reference.load(rows)
+    return adopted_table(reference.disclosure)
+
+
+def _now(folder: Path) -> Disclosure:
+    async def work() -> Disclosure:
+        async with _rows(folder) as rows:
+            return await _in_force(rows)
+
+    found: Disclosure = guarded(work)
+    return found
 
 
 def _said(change: "Change") -> str:

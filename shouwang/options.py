@@ -17,6 +17,8 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="数据目录 · Folder for data", envvar="SHOUWANG_DATA", file_okay=False),
 ]
+Url = Annotated[str | None, typer.Option(help="平台地址 · Where the platform is")]
+AsPost = Annotated[str, typer.Option("--as", help="岗位 · Post: id, key or title", metavar="POST")]
 AsJson = Annotated[bool, typer.Option("--json", help="机器可读输出 · Output for programs")]
 
 

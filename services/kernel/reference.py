@@ -1,5 +1,6 @@
 """Each service's own copy of bodies, posts, regions and adopted packs, folded from the reference topic."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,12 +15,15 @@ from schemas.reference import BodyKind
 from services.kernel.bus import REFERENCE, Record
 from services.kernel.database import Connection, Database
 
+_LOOK_SECONDS = 1.0
 _KINDS = {
     "reference.region-registered.v1": ("region", "region"),
     "reference.body-registered.v1": ("body", "body"),
     "reference.post-assigned.v1": ("post", "post"),
     "reference.post-ended.v1": ("ended", "post"),
     "reference.policy-pack-adopted.v1": ("pack", None),
+    "reference.disclosure-table-proposed.v1": ("proposed", "content_hash"),
+    "reference.disclosure-table-adopted.v1": ("adopted", "content_hash"),
 }
 
 
@@ -71,11 +75,23 @@ class Reference:
         self._posts_of: dict[UUID, dict[UUID, Post]] = {}
         self.regions: dict[str, dict[str, Any]] = {}
         self._packs: list[dict[str, Any]] = []
+        self.proposed: dict[str, dict[str, Any]] = {}
+        """Tables of disclosure that one post proposes and no other has adopted yet, by the hash of their content."""
+        self.disclosure: str | None = None
+        """The table of disclosure that was adopted last; none: the one that this version ships."""
 
     async def load(self, database: Database) -> None:
-        """Read the rows that an earlier run has folded."""
-        for row in await database.fetch("select kind, data, seq from reference order by seq"):
+        """Read the rows that an earlier run, or another process, has folded and that are news here."""
+        for row in await database.fetch(
+            "select kind, data, seq from reference where seq > $1 order by seq", self.seq
+        ):
             self._take(row["kind"], msgspec.json.decode(row["data"]), row["seq"])
+
+    async def follow(self, database: Database) -> None:
+        """Read what other processes of the service fold: one of them alone is given the topic's partition."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await self.load(database)
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
         """Keep the newest of each; facts are open, so no key is needed."""
@@ -101,6 +117,11 @@ class Reference:
         elif kind == "ended":
             if post := self.posts.get(UUID(data["post"])):  # its row may be newer: it was assigned again
                 self._hold(replace(post, ended=True))
+        elif kind == "proposed":
+            self.proposed[data["content_hash"]] = data
+        elif kind == "adopted":
+            self.proposed.pop(data["content_hash"], None)
+            self.disclosure = data["content"]
         else:
             self._packs.append(data)
         self.seq = max(self.seq, seq)

@@ -60,10 +60,13 @@ class Service:
     async def start(self) -> None:
         """Load the reference copy, start every loop, and do what comes first."""
         await self.reference.load(self.tools.database)
-        everything = [*self.loops, *(consumer.run for consumer in self.consumers)]
+        everything = [*self.loops, *(consumer.run for consumer in self.consumers), self._follow]
         self._tasks = [asyncio.create_task(keep(self.name, loop)) for loop in everything]
         for act in self.first:
             await keep(self.name, act)
+
+    async def _follow(self) -> None:
+        await self.reference.follow(self.tools.database)
 
     async def stop_loops(self) -> None:
         """End every loop; what was accepted is in the database, what was not is told so."""

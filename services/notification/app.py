@@ -12,9 +12,9 @@ from services.kernel.service import Service, Tools, positions_of
 from services.kernel.web import application, command_routes
 from services.kernel.world import day_of
 from services.notification.access import ACCESS
-from services.notification.api import internal_routes
+from services.notification.api import internal_routes, table_routes
 from services.notification.clock import Clock
-from services.notification.disclosure import disclosure_table
+from services.notification.disclosure import adopted_table
 from services.notification.duty import DUTY
 from services.notification.feed import Disclosed, FeedLog
 from services.notification.notice import NOTICE
@@ -45,7 +45,7 @@ def build(tools: Tools) -> Notification:
     )
     reactions = Reactions(path.recorder, reference, tools.world, lambda _: (), after)
     feed = FeedLog(tools.database)
-    router = Router(disclosure_table(), tools.world, reactions, rules)
+    router = Router(lambda: adopted_table(reference.disclosure), tools.world, reactions, rules)
 
     def grew() -> None:
         path.store.grew.set()
@@ -60,7 +60,10 @@ def build(tools: Tools) -> Notification:
     consumers = [path.reference_consumer, consumer]
     app = application(
         "notification", ("告知", "Notification: who is told what"),
-        [command_routes(path.commands, path.who), internal_routes(disclosed, tools.service_secret)],
+        [
+            command_routes(path.commands, path.who), table_routes(reference, tools.database, path.who),
+            internal_routes(disclosed, tools.service_secret),
+        ],
         [tools.database.ping], lambda: positions_of(path.store, consumers, feed),
     )  # fmt: skip
     loops = [path.store.run, path.relay.run, Relay(FEED, tools.database, feed, tools.bus).run, clock.run]

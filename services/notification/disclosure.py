@@ -1,35 +1,13 @@
 """The disclosure rules: event type × role × data class × clause. Default deny."""
 
-import hashlib
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cache, lru_cache
 from uuid import UUID
 
-import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-
+from schemas.disclosure import ANY_TYPE, SHIPPED, Rule, hash_of, read_table
 from schemas.envelope import Envelope
-from schemas.fields import DataClass
 from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.platform import FactCorrected
 from schemas.reporting import RecusalSet
-
-_FILE = Path(__file__).parents[2] / "schemas" / "disclosure.yaml"
-ANY_TYPE = "*"
-
-
-class Rule(BaseModel):
-    """What a role is shown of an event, and by which clause."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    show: tuple[DataClass, ...]
-    clause: str
-
-    @cached_property
-    def classes(self) -> frozenset[str]:
-        """What is shown, by the names that blocks bear."""
-        return frozenset(data_class.value for data_class in self.show)
 
 
 class Disclosure:
@@ -37,9 +15,8 @@ class Disclosure:
 
     def __init__(self, content: bytes) -> None:
         """Read the table; a rule that isn't understood is a pydantic ValidationError."""
-        table = TypeAdapter(dict[str, dict[Role, Rule]])
-        self._table = table.validate_python(yaml.safe_load(content))
-        self.content_hash = "sha256:" + hashlib.sha256(content).hexdigest()
+        self._table = read_table(content)
+        self.content_hash = hash_of(content)
 
     def find_rule(self, event_type: str, role: Role) -> Rule | None:
         """Return the rule for a role; None is no."""
@@ -75,5 +52,11 @@ def concerns(envelope: Envelope, agency: UUID) -> bool:
 
 @cache
 def disclosure_table() -> Disclosure:
-    """Return the shipped table."""
-    return Disclosure(_FILE.read_bytes())
+    """Return the shipped table: it holds until another is adopted."""
+    return Disclosure(SHIPPED.read_bytes())
+
+
+@lru_cache(8)
+def adopted_table(content: str | None) -> Disclosure:
+    """Return the table of an adopted text, or the shipped one where none was adopted."""
+    return disclosure_table() if content is None else Disclosure(content.encode())

@@ -5,14 +5,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from schemas.catalogue import EVENTS
+from schemas.disclosure import Rule
 from schemas.envelope import decode
 from schemas.event import parts_of
 from schemas.fields import DataClass
 from schemas.notification import Role
-from services.kernel.database import Connection
+from services.kernel.database import Connection, Database
 from services.kernel.errors import NotFound
 from services.kernel.sealing import redact
-from services.notification.disclosure import Disclosure, Rule, concerns
+from services.notification.disclosure import Disclosure, concerns
 from services.notification.known import load
 from services.notification.router import audience
 
@@ -85,7 +86,7 @@ def _sees(event: str, rule: Rule | None) -> set[DataClass | None]:
     return {None, *(carried & set(rule.show))}
 
 
-async def held_by(rows: Connection, roles: Sequence[Role]) -> dict[Role, list[tuple[UUID, int]]]:
+async def held_by(rows: Connection | Database, roles: Sequence[Role]) -> dict[Role, list[tuple[UUID, int]]]:
     """Return which bodies hold these roles now, and toward how many children."""
     held: dict[Role, list[tuple[UUID, int]]] = {}
     for role, agency, count in await rows.fetch(

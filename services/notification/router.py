@@ -6,7 +6,7 @@ are heard one after the other, and a wave is read and written at once.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -84,15 +84,19 @@ class _Turn:
 class Router:
     """Folds events of all services into reactions, grants and the feed. It routes what it can't read."""
 
-    def __init__(self, disclosure: Disclosure, world: World, reactions: Reactions, rules: Rules) -> None:
-        """Route by this table, react by these rules."""
-        self._disclosure = disclosure
+    def __init__(
+        self, table: Callable[[], Disclosure], world: World, reactions: Reactions, rules: Rules
+    ) -> None:
+        """Route by the table that is in force when a batch is heard, react by these rules."""
+        self._table = table
+        self._disclosure = table()
         self._world = world
         self._reactions = reactions
         self._rules = rules
 
     async def fold(self, rows: Connection, records: Sequence[Record]) -> None:
         """Hear these records, in order for each child. A grant appends the permitted history first (back-fill)."""
+        self._disclosure = self._table()
         seen = Seen()
         batch = [
             (Heard(r.source, r.seq, r.partition, decode(r.value), r.value, r.blocks), seen.hear(r))

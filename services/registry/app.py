@@ -11,6 +11,7 @@ from services.kernel.world import day_of
 from services.registry.api import column_routes, import_routes, undo_routes
 from services.registry.child import CHILD
 from services.registry.columns import Columns
+from services.registry.disclosing import TABLE
 from services.registry.erasure import Erasure
 from services.registry.founding import found
 from services.registry.imports import Imports
@@ -22,7 +23,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def build(tools: Tools, founding: Path | None = None) -> Service:
     """Return the registry; an empty one is founded from `founding` when it starts."""
-    path = write_path("registry", tools, [CHILD, POST])
+    path = write_path("registry", tools, [CHILD, POST, TABLE])
     erasing = Consumer("registry.erasure", ("registry",), tools.database, tools.bus, Erasure(tools.keys).fold)
     consumers = [path.reference_consumer, erasing]
 

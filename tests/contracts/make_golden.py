@@ -38,6 +38,8 @@ from schemas.platform import FactCorrected, ReactionRefused
 from schemas.reference import (
     BodyKind,
     BodyRegistered,
+    DisclosureTableAdopted,
+    DisclosureTableProposed,
     PolicyPackAdopted,
     PostAssigned,
     PostEnded,
@@ -173,6 +175,14 @@ EXAMPLES: tuple[Event, ...] = (
         valid_from=date(2026, 1, 1), valid_to=date(2027, 12, 31),
     ),
     PostEnded(post=some("post"), body=some("township")),
+    DisclosureTableProposed(
+        table=some("table"), content_hash="sha256:" + "7" * 64, content="'*': {}\n", post=some("post"),
+        person=some("person"),
+    ),
+    DisclosureTableAdopted(
+        table=some("table"), content_hash="sha256:" + "7" * 64, content="'*': {}\n",
+        signed_by=(some("post"), some("post2")),
+    ),
     PolicyPackAdopted(
         region="990101000000", pack="SY-2017-74", content_hash="sha256:" + "9" * 64,
         effective_from=date(2026, 1, 1), signed_by=(some("post"), some("post2")),

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from infra.databases import urls
+from schemas.disclosure import SHIPPED
 from schemas.envelope import decode
 from services.kernel.bus_embedded import EmbeddedBus
-from services.notification.disclosure import _FILE, Disclosure
+from services.notification.disclosure import Disclosure
 from services.notification.router import Router
 from shouwang.embedded import secrets_of
 from tests.helpers import Running, embedded
@@ -19,7 +20,7 @@ _FEED = "select agency, event, role, clause, rules_hash, shown, disclosed_at fro
 
 def wider() -> Disclosure:
     """A table under which the station is shown a family too."""
-    table = yaml.safe_load(_FILE.read_bytes())
+    table = yaml.safe_load(SHIPPED.read_bytes())
     table["registry.child-registered.v1"]["area_police"]["show"].append("family")
     return Disclosure(yaml.safe_dump(table, allow_unicode=True).encode())
 
@@ -50,7 +51,7 @@ async def test_wider_rules_hold_for_what_comes_and_what_was_told_stays_as_it_was
         await running.register("程小满", father={"name": "程大山"})
         await running.client.settled()
         before = await running.fetch("notification", _FEED)
-        router_of(running)._disclosure = wider()
+        router_of(running)._table = wider
         assert isinstance(running.platform.bus, EmbeddedBus)
         await running.platform.bus.wipe()
         await running.client.settled()
@@ -75,7 +76,7 @@ async def test_a_feed_that_was_rebuilt_under_todays_rules_is_noticed() -> None:
         for table in ("feed", "heard", "access", "checkpoint"):
             await running.fetch("notification", f"delete from {table}")
         await running.fetch("notification", "update feed_head set head = 0")
-        router_of(running)._disclosure = wider()
+        router_of(running)._table = wider
         await service.start()
         await running.client.settled()
         rows = await running.fetch(

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from schemas.disclosure import SHIPPED
 from schemas.fields import DataClass
 from schemas.notification import Role
 from services.kernel.errors import NotFound
-from services.notification.disclosure import _FILE, Disclosure, disclosure_table
+from services.notification.disclosure import Disclosure, disclosure_table
 from services.notification.feed import FeedLog
 from services.notification.preview import Change, changes, held_by, preview
 from services.registry.founding import body_id
@@ -25,7 +26,7 @@ from tests.contracts.make_golden import EXAMPLES
 from tests.helpers import Running, embedded
 from tests.scenario import SHORT, some, written
 
-TABLE: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(_FILE.read_bytes())
+TABLE: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(SHIPPED.read_bytes())
 BY_TYPE = {event.type: event for event in EXAMPLES if event.type in TABLE}
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.assessment import PlacementMade
 from schemas.catalogue import EVENTS
+from schemas.disclosure import SHIPPED
 from schemas.envelope import Block, Envelope, encode
 from schemas.event import Event
 from schemas.fields import DataClass
@@ -43,7 +44,7 @@ from services.kernel.sealing import BlockRef, redact, refs, unpack
 from services.kernel.world import SeededWorld
 from services.notification import access, notice
 from services.notification.access import ACCESS, GrantAccess, Reside
-from services.notification.disclosure import _FILE, Disclosure, concerns, disclosure_table
+from services.notification.disclosure import Disclosure, concerns, disclosure_table
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty
 from services.notification.known import Known, KnownDuty
 from services.notification.notice import NOTICE, ForwardNotice, SendNotice
@@ -350,7 +351,7 @@ EXPECTED: dict[str, dict[Role, str]] = {
 
 def router(table: Disclosure | None = None) -> Router:
     nothing: Any = None
-    return Router(table or disclosure_table(), SeededWorld(1, NOW), nothing, nothing)
+    return Router(lambda: table or disclosure_table(), SeededWorld(1, NOW), nothing, nothing)
 
 
 def shown(envelope: Envelope, agency: UUID, role: Role) -> list[Shown]:
@@ -450,7 +451,7 @@ def leaks_by_retraction(table: Disclosure) -> list[str]:
 
 @pytest.mark.req("PLT-02")
 def test_a_table_whose_retraction_carries_the_value_is_caught() -> None:
-    table = yaml.safe_load(_FILE.read_bytes())
+    table = yaml.safe_load(SHIPPED.read_bytes())
     table[FactCorrected.type]["corrected"] = {"show": ["idnumber"], "clause": "planted"}
     planted = Disclosure(yaml.safe_dump(table, allow_unicode=True).encode())
     assert leaks_by_retraction(planted) == ["idnumber"]
@@ -493,7 +494,7 @@ def test_all_roles_but_the_case_police_together_are_never_shown_a_reporter_block
 @pytest.mark.req("PRV-01")
 @pytest.mark.parametrize("role", not_police)
 def test_a_table_that_shows_a_reporter_to_another_role_is_caught(role: Role) -> None:
-    table = yaml.safe_load(_FILE.read_bytes())
+    table = yaml.safe_load(SHIPPED.read_bytes())
     table[ReportFiled.type][role.value] = {"show": ["reporter"], "clause": "planted"}
     planted = Disclosure(yaml.safe_dump(table, allow_unicode=True).encode())
     assert reporter_leaks(planted, written(reported(), CAUSE)[0], not_police)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from schemas.disclosure import SHIPPED
 from schemas.fields import DataClass
 from schemas.notification import Role
-from services.notification.disclosure import _FILE, Disclosure, disclosure_table
+from services.notification.disclosure import Disclosure, disclosure_table
 from services.registry.founding import body_id
 from shouwang.client import Told
 from tests.helpers import Running, embedded
@@ -71,7 +72,7 @@ async def history(
     """Live through one history; return what each body is given of the children that differ in each class."""
     async with embedded(world=StepWorld(), cipher=LengthCipher()) as running:
         if table is not None:
-            router_of(running)._disclosure = table
+            router_of(running)._table = lambda: table
         clerk = await running.sign_in("township-a-clerk")
         ids: dict[DataClass, list[str]] = {}
         for n, data_class in children:
@@ -176,7 +177,7 @@ async def test_2000_pairs_that_differ_in_a_class_that_a_body_may_not_see_give_it
 @pytest.mark.req("PRV-03")
 async def test_a_class_that_is_shown_to_the_wrong_role_is_noticed() -> None:
     """Planted: the station is shown telephones, and the table that the test asks says that it is not."""
-    lines = yaml.safe_load(_FILE.read_bytes())
+    lines = yaml.safe_load(SHIPPED.read_bytes())
     lines["registry.child-registered.v1"]["area_police"]["show"].append("contact")
     leaky = Disclosure(yaml.safe_dump(lines, allow_unicode=True).encode())
     found = await differing(range(16), disclosure_table(), lived_by=leaky)
