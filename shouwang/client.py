@@ -103,6 +103,8 @@ def behind(places: Mapping[str, Any]) -> list[str]:
             heads[source, at] = seq
         for partition, seq in told.get("feed_heads", {}).items():
             heads["feed", partition] = seq
+        for partition, seq in told.get("look_heads", {}).items():
+            heads[service, partition] = seq
     late = []
     for told in places.values():
         for name, consumer in told["consumers"].items():

@@ -48,7 +48,7 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
         [routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, who)],
-        [readers.ping], lambda: positions_of(looks, [hearing, *folding.consumers.values()]),
+        [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()], looks=looks),
     )  # fmt: skip
     loops = [folding.run, Relay("agency", readers, looks, tools.bus).run]
     service = Agency("agency", tools, app, None, reference, [hearing], loops, folding=folding)

@@ -36,6 +36,6 @@ def build(tools: Tools, signer: Signer) -> Service:
     relay = Relay("audit", tools.database, looks, tools.bus)
     app = application(
         "audit", ("审计", "Audit: what was known when, and the proofs"), [routes(auditing, who)],
-        [tools.database.ping, auditing.ping], lambda: positions_of(looks, consumers),
+        [tools.database.ping, auditing.ping], lambda: positions_of(None, consumers, looks=looks),
     )  # fmt: skip
     return Service("audit", tools, app, None, reference, consumers, [relay.run])

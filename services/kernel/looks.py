@@ -75,10 +75,6 @@ class Looks:
             for r in rows
         ]  # fmt: skip
 
-    async def heads(self) -> Mapping[int, int]:
-        """Return the last seq of the one partition that there is."""
-        return await self.before(1 << 62)
-
     async def before(self, seq: int) -> Mapping[int, int]:
         """Return the last seq up to `seq`, of the one partition."""
         _, head = await self.position()

@@ -96,7 +96,10 @@ def recorder_of(service: str, tools: Tools) -> Recorder:
 
 
 async def positions_of(
-    log: EventStore | Looks | None, consumers: Sequence[Consumer], feed: Log | None = None
+    store: EventStore | None,
+    consumers: Sequence[Consumer],
+    feed: Log | None = None,
+    looks: Looks | None = None,
 ) -> dict[str, Any]:
     """Return where a service's log ends and where its consumers are, for those who wait and those who watch."""
     told: dict[str, Any] = {
@@ -108,11 +111,12 @@ async def positions_of(
             for c in consumers
         }
     }  # fmt: skip
-    if log is not None:
-        incarnation, head = await log.position()
-        told |= {"incarnation": str(incarnation), "head": head, "heads": dict(await log.heads())}
-    if feed is not None:
-        told["feed_heads"] = dict(await feed.before(1 << 62))
+    if store is not None:
+        incarnation, head = await store.position()
+        told |= {"incarnation": str(incarnation), "head": head, "heads": await store.heads()}
+    for name, other in (("feed_heads", feed), ("look_heads", looks)):
+        if other is not None:
+            told[name] = dict(await other.before(1 << 62))
     return told
 
 
