@@ -116,6 +116,19 @@ class ReportAccepted(Event):
     unit: Annotated[BodyId, Field(description="受理单位 · The unit that accepts")]
 
 
+class ReportWithdrawn(Event):
+    """Whoever filed a report says that it was a mistake. The report stays; the police see to it all the same. [PRV-01]"""
+
+    type: ClassVar[str] = "reporting.report-withdrawn.v1"
+    title: ClassVar[tuple[str, str]] = ("报告人称系误报", "Report withdrawn")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-01", "REP-01")
+
+    child: ChildId
+    report: ReportId
+    incident: IncidentId
+    region: Region
+
+
 class RecusalSet(Event):
     """A body that would be told must not be: the suspect works there. The body above stands in its place. [PRV-02]"""
 

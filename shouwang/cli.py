@@ -360,8 +360,18 @@ def restore(
 
 
 @app.command("rotate-keys")
-def rotate_keys(*, data: Data = None, profile: AsProfile = Profile.EMBEDDED) -> None:
-    """更换密钥环口令,平台须已停止 · Give the key ring another passphrase; the platform must be stopped."""
+def rotate_keys(
+    *,
+    leave_service: Annotated[
+        bool,
+        typer.Option(
+            "--leave-service", help="由密钥服务改回口令 · From the key service back to a passphrase"
+        ),
+    ] = False,
+    data: Data = None,
+    profile: AsProfile = Profile.EMBEDDED,
+) -> None:
+    """更换密钥环的口令或改由密钥服务保护,平台须已停止 · Give the key ring another passphrase, or to the key service (SHOUWANG_TRANSIT_URL); the platform must be stopped."""
     from shouwang.rotating import rotate
     from shouwang.running import find_running
 
@@ -376,7 +386,7 @@ def rotate_keys(*, data: Data = None, profile: AsProfile = Profile.EMBEDDED) -> 
         )
 
     async def work() -> None:
-        await asyncio.to_thread(rotate, folder)
+        await asyncio.to_thread(rotate, folder, leave=leave_service)
 
     guarded(work)
     typer.echo("已更换 · Rotated")

@@ -17,6 +17,7 @@ from services.kernel.keys import KeyRing
 from services.kernel.service import Service
 from services.kernel.settings import Settings
 from services.kernel.world import RealWorld, World
+from services.kernel.wrapping import protection_of
 from services.notification.app import Notification
 from shouwang.serving import Serving, open_service
 
@@ -98,7 +99,7 @@ class Embedded:
         await refuse_ahead(self._postgres.url)
         settings = settings_of(self.folder, port=self._port, new_audit_key=self._new_audit_key)
         world = self._world or RealWorld()
-        self.keys = self._keys or KeyRing(settings.key_ring, settings.key_passphrase, world, settings.suite)
+        self.keys = self._keys or KeyRing(settings.key_ring, protection_of(settings), world, settings.suite)
         for name in SERVICES:
             notification = self.services.get("notification")
             self.services[name] = await open_service(

@@ -1,28 +1,47 @@
-"""Another passphrase for an installation's key ring: every master is wrapped anew, nothing that is sealed changes."""
+"""An installation's key ring protected anew: every master is wrapped again, nothing that is sealed changes."""
 
 import secrets
+from contextlib import closing
 from pathlib import Path
 
 from services.kernel.keys import KeyRing, WrongPassphrase
 from services.kernel.world import RealWorld
-from shouwang.embedded import secrets_of, write_secrets
+from services.kernel.wrapping import Passphrase, Transit, Wrapping, protection_of
+from shouwang.embedded import secrets_of, settings_of, write_secrets
 
 _NEXT = "key_passphrase_next"
 
 
-def rotate(folder: Path) -> None:
-    """Rotate the passphrase of the ring in a data folder whose platform doesn't run.
+def rotate(folder: Path, *, leave: bool = False) -> None:
+    """Protect the ring in a data folder whose platform doesn't run by what its settings name now.
 
-    The new one is on disk before the ring takes it, so whoever died in between runs it again. Raises WrongPassphrase.
+    With a key service that is the newest version of its key; otherwise, and to `leave` the service, a new passphrase,
+    which is on disk before the ring takes it. Whoever died in between runs it again.
+
+    Raises WrongPassphrase, OtherWrapping, KeysRefused, KeysDown.
     """
-    told = dict(secrets_of(folder))
+    service, told = protection_of(settings_of(folder)), dict(secrets_of(folder))
+    now = service if KeyRing.protected_by(_file(folder)) != Passphrase.name else told["key_passphrase"]
+    if isinstance(service, Transit) and not leave:
+        _rewrap(folder, now, service)
+        return
     fresh = told.setdefault(_NEXT, secrets.token_urlsafe(32))
     write_secrets(folder, told)
-    world, file = RealWorld(), folder / "keys.sqlite"
     try:
-        ring = KeyRing(file, told["key_passphrase"], world)
-        ring.rotate(fresh)
+        _rewrap(folder, now, fresh)
     except WrongPassphrase:
-        ring = KeyRing(file, fresh, world)  # it was rotated before the last step failed
-    ring.close()
+        _ring(folder, fresh).close()  # it was rotated before the last step failed
     write_secrets(folder, {k: v for k, v in told.items() if k != _NEXT} | {"key_passphrase": fresh})
+
+
+def _rewrap(folder: Path, by: str | Wrapping, to: str | Wrapping) -> None:
+    with closing(_ring(folder, by)) as ring:
+        ring.rotate(to)
+
+
+def _ring(folder: Path, by: str | Wrapping) -> KeyRing:
+    return KeyRing(_file(folder), by, RealWorld())
+
+
+def _file(folder: Path) -> Path:
+    return folder / "keys.sqlite"

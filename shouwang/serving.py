@@ -31,6 +31,7 @@ from services.kernel.service import Service, Tools
 from services.kernel.settings import Settings
 from services.kernel.sign_in import sign_in_routes
 from services.kernel.world import RealWorld, World
+from services.kernel.wrapping import protection_of
 from services.live import app as live
 from services.notification import app as notification
 from services.registry import app as registry
@@ -47,7 +48,7 @@ async def open_service(
     """Migrate and build one service; not started yet. What is not given is the real thing."""
     await migrate(urls["owner"], migrations(name), grants(name))
     world = world or RealWorld()
-    keys = keys or KeyRing(settings.key_ring, settings.key_passphrase, world, settings.suite)
+    keys = keys or KeyRing(settings.key_ring, protection_of(settings), world, settings.suite)
     database = await Database.open(urls.get("projector", urls["app"]))
     tokens = (
         Provider(settings.oidc_issuer, settings.oidc_audience)

@@ -32,7 +32,7 @@ from schemas.notification import (
 )
 from schemas.packs import KnownPack, known_packs
 from schemas.reference import BodyKind
-from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportAccepted, ReportFiled
+from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportAccepted, ReportFiled, ReportWithdrawn
 from services.assessment import assessment
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import Refusal
@@ -68,7 +68,7 @@ def find_body_in(
 def stream_of(event: Event) -> UUID:
     """Return the stream that an event belongs in."""
     match event:
-        case ReportFiled() | ReportAccepted() | PoliceNoticeSent() | RecusalSet():
+        case ReportFiled() | ReportAccepted() | PoliceNoticeSent() | RecusalSet() | ReportWithdrawn():
             return event.report
         case AssessmentOpened():
             return assessment.stream_of(event.child, event.incident)

@@ -33,7 +33,7 @@ from schemas.registry import (
     SubjectSealed,
     SubjectUnsealed,
 )
-from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled
+from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled, ReportWithdrawn
 from services.kernel.correcting import corrected_field
 from services.kernel.sealing import BlockRef, refs
 
@@ -89,7 +89,7 @@ class Row:
     version: int = 0
     guardian: str | None = None
     reports: dict[str, str] = field(default_factory=dict)
-    """Report id → `filed` or `accepted`."""
+    """Report id → `filed`, `withdrawn` (by the reporter, to be seen to all the same) or `accepted`."""
     roles: set[str] = field(default_factory=set)
     blocks: list[BlockRef] = field(default_factory=list)
     tasks: dict[tuple[str, UUID], "Task"] = field(default_factory=dict)
@@ -226,6 +226,8 @@ def _apply(row: Row, agency: UUID, envelope: Envelope) -> None:
         row.reports[data["report"]] = "filed"
     elif envelope.type == ReportAccepted.type:
         row.reports[data["report"]] = "accepted"
+    elif envelope.type == ReportWithdrawn.type and row.reports.get(data["report"]) == "filed":
+        row.reports[data["report"]] = "withdrawn"
     elif envelope.type == ReactionRefused.type:
         row.tasks["mend-reaction", UUID(envelope.id)] = Task(envelope.time)
     elif "duty" in data:

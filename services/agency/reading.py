@@ -132,7 +132,7 @@ class Reading:
         """Return the latest hundred looks at these children, newest first."""
         return await self._database.fetch(
             "select at, agency, post, purpose, operation, classes from look where about && $1::text[]"
-            " order by at desc limit 100",
+            " order by seq desc limit 100",
             [str(child) for child in children],
         )
 

@@ -5,15 +5,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-
-from cryptography.exceptions import InvalidTag
 
 from schemas.fields import DataClass
 from services.kernel.ciphers import SUITES
 from services.kernel.key_service import Pair
 from services.kernel.world import World
+from services.kernel.wrapping import OtherWrapping, Passphrase, Wrapping, WrongPassphrase
 
 CLASSES = [c.value for c in DataClass if c is not DataClass.OPEN]
 _SALT = 16
@@ -21,21 +21,20 @@ _CACHED = 50_000
 _LOOK_SECONDS = 0.001
 
 
-class WrongPassphrase(Exception):  # noqa: N818
-    """密钥环口令不对,无法打开。 · The passphrase doesn't open this key ring: set the right one."""
-
-
 class KeyRing:
     """A SQLite file apart from the cluster, so that no backup of the cluster can bring a key back.
 
-    Each row holds a subject's master, wrapped by the ring's suite under a key made from the passphrase, and one salt a
+    Each row holds a subject's master, wrapped under a key made from the passphrase or by a key service, and one salt a
     class: class keys follow by HKDF, so one class can be erased by its salt alone. The suite is that of the day on which
     the ring was made, whatever blocks are sealed with since. Looked-up keys stay in memory until another process writes
     to the file: SQLite's `data_version`, asked once a millisecond at most, tells, so an erasure is felt at once.
     """
 
-    def __init__(self, path: Path, passphrase: str, world: World, suite: str = "aes") -> None:
-        """Open the ring, or create it under `suite`. Raises WrongPassphrase."""
+    def __init__(self, path: Path, by: str | Wrapping, world: World, suite: str = "aes") -> None:
+        """Open the ring, or create it under `suite`; `by` is a passphrase, or what wraps in its place.
+
+        Raises WrongPassphrase, OtherWrapping, KeysDown.
+        """
         self._world = world
         self._lock = threading.Lock()
         self._cache: OrderedDict[str, dict[str, bytes]] = OrderedDict()
@@ -58,9 +57,24 @@ class KeyRing:
         )
         (kept,) = self._db.execute("select value from meta where name = 'suite'").fetchone()
         self._suite = SUITES[kept.decode()](world)
-        self._kek = self._suite.from_passphrase(self._salt(), passphrase)
+        self._wrapping = self._passphrase(self._salt(), by) if isinstance(by, str) else by
+        if self._wrapped("search") is None:
+            told = (self._wrapping.name.encode(),)
+            self._db.execute("insert or ignore into meta values ('wrapping', ?)", told)
+        if self.protected_by(path) != self._wrapping.name:
+            raise OtherWrapping
         self.search_key = self._secret("search")
         """Key of search tokens and identity claims: HMAC-SHA256."""
+
+    def _passphrase(self, salt: bytes, passphrase: str) -> Passphrase:
+        return Passphrase(self._suite, salt, passphrase)
+
+    @staticmethod
+    def protected_by(path: Path) -> str:
+        """Return the name of what wraps a ring: that of its first day, or of its last rotation."""
+        with closing(sqlite3.connect(path)) as ring:
+            row = ring.execute("select value from meta where name = 'wrapping'").fetchone()
+        return row[0].decode() if row else Passphrase.name  # older than key services
 
     def _salt(self) -> bytes:
         self._db.execute("insert or ignore into meta values ('salt', ?)", (self._world.secret(_SALT),))
@@ -69,12 +83,10 @@ class KeyRing:
 
     def _secret(self, name: str) -> bytes:
         if self._wrapped(name) is None:
-            wrapped = self._suite.encrypt(self._kek, self._world.secret(32), name.encode())
+            (wrapped,) = self._wrapping.wrap([(self._world.secret(32), name)])
             self._db.execute("insert or ignore into meta values (?, ?)", (name, wrapped))
-        try:
-            return self._suite.decrypt(self._kek, self._wrapped(name), name.encode())
-        except InvalidTag as error:
-            raise WrongPassphrase from error
+        (secret,) = self._wrapping.unwrap([(self._wrapped(name), name)])
+        return secret
 
     def _wrapped(self, name: str) -> Any:
         row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
@@ -89,12 +101,12 @@ class KeyRing:
         with self._lock:
             missing = [s for s in dict.fromkeys(subjects) if s not in self._cache]
             known = {row[0] for row in self._rows(missing, "subject")}
-            fresh = []
-            for subject in missing:
-                if subject not in known:
-                    master = self._suite.encrypt(self._kek, self._world.secret(32), subject.encode())
-                    fresh.append((subject, master, self._world.secret(_SALT * len(CLASSES))))
-            if fresh:
+            made = [(self._world.secret(32), subject) for subject in missing if subject not in known]
+            if made:
+                fresh = [
+                    (subject, master, self._world.secret(_SALT * len(CLASSES)))
+                    for (_, subject), master in zip(made, self._wrapping.wrap(made), strict=True)
+                ]
                 self._db.execute("begin immediate")
                 self._db.executemany("insert or ignore into ring values (?, 'active', ?, ?)", fresh)
                 self._db.execute("commit")
@@ -108,8 +120,18 @@ class KeyRing:
             for subject, name in wanted:
                 if name not in self._cache.get(subject, ()):
                     lacking.setdefault(subject, set()).add(name)
-            for subject, master, salts, state in self._rows(list(lacking), "subject, master, salts, state"):
-                made = {} if state == "sealed" else self._class_keys(subject, master, salts, lacking[subject])
+            active = [
+                (subject, master, salts)
+                for subject, master, salts, state in self._rows(
+                    list(lacking), "subject, master, salts, state"
+                )
+                if state == "active"
+            ]
+            masters = (
+                self._wrapping.unwrap([(master, subject) for subject, master, _ in active]) if active else []
+            )
+            for (subject, _, salts), master in zip(active, masters, strict=True):
+                made = self._class_keys(master, salts, lacking[subject])
                 self._cache.setdefault(subject, {}).update(made)
             found = {(s, c): keys[c] for s, c in wanted if (keys := self._cache.get(s)) and c in keys}
             while len(self._cache) > _CACHED:
@@ -125,33 +147,34 @@ class KeyRing:
             self._version = version
             self._cache.clear()
 
-    def rotate(self, passphrase: str) -> None:
-        """Wrap every master anew under another passphrase, all or none of them. Nobody else may have the ring open.
+    def rotate(self, by: str | Wrapping) -> None:
+        """Wrap every master anew, under another passphrase or by something else, all or none. Nobody else may have it open.
 
         Class keys stay as they are, so nothing that is sealed changes.
         """
         salt = self._world.secret(_SALT)
-        kek = self._suite.from_passphrase(salt, passphrase)
-
-        def anew(wrapped: bytes, name: str) -> bytes:
-            return self._suite.encrypt(
-                kek, self._suite.decrypt(self._kek, wrapped, name.encode()), name.encode()
-            )
-
+        to = self._passphrase(salt, by) if isinstance(by, str) else by
         with self._lock:
             self._db.execute("begin exclusive")
-            masters = self._db.execute("select subject, master from ring where master is not null").fetchall()
-            self._db.executemany(
-                "update ring set master = ? where subject = ?",
-                [(anew(master, s), s) for s, master in masters],
-            )
-            self._db.execute(
-                "update meta set value = ? where name = 'search'", (anew(self._wrapped("search"), "search"),)
-            )
-            self._db.execute("update meta set value = ? where name = 'salt'", (salt,))
+            try:
+                held = self._db.execute(
+                    "select master, subject from ring where master is not null"
+                ).fetchall()
+                named = [(self._wrapped("search"), "search"), *held]
+                secrets = zip(self._wrapping.unwrap(named), (name for _, name in named), strict=True)
+                search, *masters = to.wrap(list(secrets))
+                rows = [(master, subject) for master, (_, subject) in zip(masters, held, strict=True)]
+                self._db.executemany("update ring set master = ? where subject = ?", rows)
+                self._db.executemany(
+                    "insert or replace into meta values (?, ?)",
+                    [("search", search), ("salt", salt), ("wrapping", to.name.encode())],
+                )
+            except BaseException:
+                self._db.execute("rollback")
+                raise
             self._db.execute("commit")
             self._db.execute("pragma wal_checkpoint(truncate)")
-            self._kek = kek
+            self._wrapping = to
 
     def sealed(self, subjects: Iterable[str]) -> set[str]:
         """Return those of the subjects whose keys are withheld until they are unsealed."""
@@ -209,11 +232,9 @@ class KeyRing:
             ).fetchall()
         return rows
 
-    def _class_keys(
-        self, subject: str, master: bytes | None, salts: bytes | None, names: Iterable[str]
-    ) -> dict[str, bytes]:
-        if master is None or salts is None:
-            return {}
-        secret = self._suite.decrypt(self._kek, master, subject.encode())
+    def _class_keys(self, secret: bytes, salts: bytes, names: Iterable[str]) -> dict[str, bytes]:
         own = {name: salts[i * _SALT : (i + 1) * _SALT] for i, name in enumerate(CLASSES) if name in names}
         return {name: self._suite.class_key(secret, salt, name) for name, salt in own.items() if any(salt)}
+
+
+__all__ = ["KeyRing", "WrongPassphrase"]

@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     key_passphrase: str = DEFAULT_SECRET
     suite: Literal["aes", "gm"] = "aes"
     """Seals with AES-256-GCM and SHA-256, or with SM4-GCM and SM3; what the other sealed stays readable."""
+    transit_url: str = ""
+    """Address of OpenBao or Vault, whose Transit engine then protects the key ring in place of the passphrase."""
+    transit_key: str = "shouwang"
+    """Name of the key there."""
+    transit_token: str = ""
+    """A token that may use it; better in a file."""
+    transit_token_file: Path | None = None
+    """Where the token is, read with each request: whoever renews it writes it here."""
     token_secret: str = DEFAULT_SECRET
     oidc_issuer: str = ""
     """Address of the OIDC provider's issuer; without it, development alone has a sign-in, of its own."""
@@ -48,7 +56,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _nothing_of_development_in_production(self) -> Self:
         if self.environment == "production":
-            for name in ("key_passphrase", "service_secret"):
+            for name in ("service_secret", *([] if self.transit_url else ["key_passphrase"])):
                 if getattr(self, name) == DEFAULT_SECRET:
                     message = f"生产环境必须设置 SHOUWANG_{name.upper()} · set SHOUWANG_{name.upper()} outside development"
                     raise ValueError(message)

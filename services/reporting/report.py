@@ -31,6 +31,7 @@ from schemas.reporting import (
     Reporter,
     ReporterType,
     ReportFiled,
+    ReportWithdrawn,
     Severity,
 )
 from services.kernel.correcting import Correction, correct
@@ -60,7 +61,7 @@ class RecusalOver(Refusal):
 
 
 # --- State
-Event = ReportFiled | ReportAccepted | PoliceNoticeSent | RecusalSet
+Event = ReportFiled | ReportAccepted | PoliceNoticeSent | RecusalSet | ReportWithdrawn
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Report:
     filed: ReportFiled | None = None
     accepted: bool = False
     notices: int = 0
+    withdrawn: bool = False
     recused: dict[UUID, RecusalSet] = field(default_factory=dict)
 
 
@@ -83,6 +85,8 @@ def evolve(state: Report, event: Event) -> Report:
             return replace(state, accepted=True)
         case PoliceNoticeSent():
             return replace(state, notices=state.notices + 1)
+        case ReportWithdrawn():
+            return replace(state, withdrawn=True)
         case RecusalSet():
             return replace(state, recused=state.recused | {event.recused: event})
         case unknown:
@@ -180,6 +184,24 @@ class Accepting:
     report: UUID
 
 
+class WithdrawReport(Command):
+    """Say that one's own report was a mistake. It stays on record, and the police see to it all the same. [PRV-01]
+
+    The post that filed it alone can do so; to everybody else the report is not there.
+    """
+
+    path: ClassVar[str] = "withdraw-report"
+    title: ClassVar[tuple[str, str]] = ("说明误报", "Withdraw a mistaken report")
+    requirements: ClassVar[tuple[str, ...]] = ("PRV-01", "REP-01")
+    intake: ClassVar[bool] = True
+
+    report: ReportId
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - nothing new
+        """One report."""
+        yield self.report, self
+
+
 class SetRecusal(Command):
     """Leave a body out of a report's way, for the suspect works there: the body above stands in its place. [PRV-02]"""
 
@@ -212,7 +234,7 @@ class CorrectReportFact(Correction):
         yield self.report, self
 
 
-Part = Filing | Accepting | SetRecusal | CorrectReportFact
+Part = Filing | Accepting | SetRecusal | WithdrawReport | CorrectReportFact
 
 
 # --- Decide
@@ -227,6 +249,8 @@ def decide(part: Part, state: Report, context: Context) -> Sequence[Event | Fact
             return [_file(part, context)]
         case Accepting(report):
             return _accept(report, state, context)
+        case WithdrawReport():
+            return _withdraw(state, context)
         case SetRecusal():
             return _recuse(part, state, context)
         case unknown:
@@ -288,6 +312,18 @@ def _accept(report: UUID, state: Report, context: Context) -> list[Event]:
     ]  # fmt: skip
 
 
+def _withdraw(state: Report, context: Context) -> list[Event]:
+    """Only the reporter knows that there is a report: whoever else asks, and whoever was erased, is told NotFound."""
+    filed = state.filed
+    if filed is None or filed.reported_by is None or filed.reported_by.post != context.post:
+        raise NotFound
+    if state.withdrawn:
+        return []
+    return [
+        ReportWithdrawn(child=filed.child, report=filed.report, incident=filed.incident, region=filed.region)
+    ]
+
+
 def _recuse(command: SetRecusal, state: Report, context: Context) -> list[Event]:
     filed = state.filed
     if filed is None:
@@ -319,7 +355,7 @@ def concerns(part: Part, state: Report) -> Iterable[UUID]:
 
 
 REPORT = Decider(
-    name="report", events=(ReportFiled, ReportAccepted, PoliceNoticeSent, RecusalSet),
-    commands=(FileReport, AcceptReports, SetRecusal, CorrectReportFact), initial=Report, evolve=evolve, decide=decide,
-    scope_of=scope_of, concerns=concerns,
+    name="report", events=(ReportFiled, ReportAccepted, PoliceNoticeSent, RecusalSet, ReportWithdrawn),
+    commands=(FileReport, AcceptReports, SetRecusal, WithdrawReport, CorrectReportFact), initial=Report,
+    evolve=evolve, decide=decide, scope_of=scope_of, concerns=concerns,
 )  # fmt: skip

@@ -85,6 +85,7 @@ from schemas.reporting import (
     Reporter,
     ReporterType,
     ReportFiled,
+    ReportWithdrawn,
     Severity,
 )
 from services.kernel.ciphers import AesGcm
@@ -217,6 +218,7 @@ EXAMPLES: tuple[Event, ...] = (
             phone="13900000004",
         ),
     ),
+    ReportWithdrawn(**_ABOUT),
     ReportAccepted(**_ABOUT, unit=some("police")),
     PoliceNoticeSent(
         **_ABOUT, notice=some("notice"), flow=("F_12",), sender=some("police"), recipient=some("township"),

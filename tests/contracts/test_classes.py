@@ -205,7 +205,7 @@ def broad_rules(table: Table) -> list[str]:
 
 
 PATHS = {c.path for c in commands()}
-OPEN_DOORS = {"file-report"}
+OPEN_DOORS = {"file-report", "withdraw-report"}
 """Commands that nearly every kind of body may issue anywhere: a report is always accepted."""
 INTERNAL = {
     "grant-access", "reside", "send-notice", "forward-notice", "open-assessment", "open-duty", "meet-duty",

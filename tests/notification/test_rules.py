@@ -328,6 +328,7 @@ EXPECTED: dict[str, dict[Role, str]] = {
         f"registry.{act}.v1": {Role.LEDGER: "", Role.SUPERVISOR: ""}
         for act in ("erasure-held", "erasure-hold-ended", "unsealing-approved")
     },
+    "reporting.report-withdrawn.v1": {Role.CASE_POLICE: ""},
     "reporting.recusal-set.v1": {Role.CASE_POLICE: "case"},
     "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},
     "reporting.report-accepted.v1": {Role.CASE_POLICE: ""},

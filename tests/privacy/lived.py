@@ -1,11 +1,17 @@
 """Worlds in which two histories come out the same, but for what is meant to differ."""
 
+import asyncio
 import hashlib
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from tests.helpers import START
+from services.agency.app import Agency
+from services.kernel.bus import FEED
+from services.kernel.projection import Consumer
+from tests.helpers import START, Running
 
 
 class StepWorld:
@@ -50,3 +56,36 @@ class LengthCipher:
 
     def hash_of(self, block: bytes) -> str:
         return hashlib.sha256(block).hexdigest()
+
+
+_FEED_HEADS = "select partition, max(seq) from feed group by partition"
+
+
+async def quiet(running: Running) -> None:
+    """Wait until every consumer has handled all that its sources hold, asking the services in this process: no HTTP."""
+    before: Any = None
+    async with asyncio.timeout(120):
+        while (now := await _places(running)) is None or now != before:
+            before = now
+            await asyncio.sleep(0.004)
+
+
+async def _places(running: Running) -> Mapping[str, Any] | None:
+    """Return the heads of all logs, or None where somebody is behind them."""
+    services = running.platform.services
+    heads: dict[str, dict[int, int]] = {
+        name: await service.store.heads() for name, service in services.items() if service.store is not None
+    }
+    heads["reference"] = {0: heads["registry"].pop(24, 0)}
+    heads[FEED] = {row[0]: row[1] for row in await services["notification"].tools.database.fetch(_FEED_HEADS)}
+    consumers: list[Consumer] = [c for service in services.values() for c in service.consumers]
+    for service in services.values():
+        if isinstance(service, Agency) and service.folding is not None:
+            consumers += service.folding.consumers.values()
+    behind = any(
+        consumer.places.get((source, partition), 0) < seq
+        for consumer in consumers
+        for source in consumer.sources
+        for partition, seq in heads.get(source, {}).items()
+    )
+    return None if behind else heads

@@ -189,6 +189,7 @@ ASKS: dict[str, dict[str, Any]] = {
     "POST /registry/withdraw-entries": {},
     "POST /registry/imports/{made}/undo": {},
     "POST /reporting/accept-reports": {},
+    "POST /reporting/withdraw-report": {},
     "POST /reporting/set-recusal": {"reason": "嫌疑人为该单位人员"},
     "POST /reporting/correct-report-fact": CORRECTION,
     "POST /assessment/make-placement": {
