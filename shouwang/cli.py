@@ -371,7 +371,7 @@ def rotate_keys(
     data: Data = None,
     profile: AsProfile = Profile.EMBEDDED,
 ) -> None:
-    """更换密钥环的口令或改由密钥服务保护,平台须已停止 · Give the key ring another passphrase, or to the key service (SHOUWANG_TRANSIT_URL); the platform must be stopped."""
+    """更换密钥环的口令,或改由密钥服务保护,平台须已停止 · Give the key ring another passphrase, or over to the key service."""
     from shouwang.rotating import rotate
     from shouwang.running import find_running
 

@@ -71,7 +71,9 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
         f"-dev-listen-address=127.0.0.1:{port}",
         "-dev-no-store-token",
     ]
-    server = subprocess.Popen([_BAO, *words], env={**os.environ, "HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    server = subprocess.Popen(
+        [_BAO, *words], env={**os.environ, "HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )  # fmt: skip
     try:
         made = Bao(f"http://127.0.0.1:{port}")
         until = time.monotonic() + 60
