@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -234,7 +234,7 @@ class _Apart(KafkaBus):
         self, group: str, sources: Sequence[str], known: Mapping[str, Checkpoint] | None = None, /
     ) -> KafkaSubscription:
         """Join a group of one's own."""
-        return await super().subscribe(f"{group}-apart", sources, known)
+        return await super().subscribe(f"{group}-{uuid4()}", sources, known)
 
 
 def _consumer(
@@ -275,11 +275,11 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 async def _nemesis(run: Run, rows: Database, history: History) -> int:
     """Stop one of two consumers, or cut all connections, at moments that the dice choose; returns how often.
 
-    Beside them runs one that holds all partitions to be its own.
+    Beside them run two that hold all partitions to be their own: one may join too late to meet anybody.
     """
     everything = sum(history.heads.values())
     tasks = [asyncio.create_task(_consumer(run, rows, fixed=False, instance=each).run()) for each in "12"]
-    tasks.append(asyncio.create_task(_consumer(run, rows, fixed=False, bus=_Apart).run()))
+    tasks += [asyncio.create_task(_consumer(run, rows, fixed=False, bus=_Apart).run()) for _ in range(2)]
     for crash in range(_CRASHES):
         aim = everything * (crash + run.dice.random()) / (_CRASHES + 1)
 
