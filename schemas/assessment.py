@@ -13,7 +13,9 @@ from schemas.fields import (
     Code,
     Codes,
     DataClass,
+    EventId,
     IncidentId,
+    Line2000,
     NoticeId,
     OpenDay,
     PlacementId,
@@ -74,4 +76,64 @@ class PlacementMade(Event):
     starts: Annotated[OpenDay, Field(description="安置起始日期 · First day")]
     grounds: Annotated[
         tuple[PlacementGround, ...], DataClass.CASE, Field(min_length=1, description="安置理由 · Grounds")
+    ]
+
+
+class PlacementEnding(StrEnum):
+    """For which reason a placement ends (PLC-13)."""
+
+    PARENTS_RETURNED = "PARENTS_RETURNED"
+    NEW_DELEGATED_GUARDIAN = "NEW_DELEGATED_GUARDIAN"
+    GUARDIAN_APPOINTED = "GUARDIAN_APPOINTED"
+    OTHER_PLACEMENT = "OTHER_PLACEMENT"
+    OF_AGE = "OF_AGE"
+
+
+class PlacementEnded(Event):
+    """A placement is over: the body that cared for the child no longer does. [PLC-13]"""
+
+    type: ClassVar[str] = "assessment.placement-ended.v1"
+    title: ClassVar[tuple[str, str]] = ("安置终止", "Placement ended")
+    requirements: ClassVar[tuple[str, ...]] = ("PLC-13",)
+    parties: ClassVar[tuple[str, ...]] = ("requested_by",)
+
+    child: ChildId
+    placement: PlacementId
+    region: Region
+    made: Annotated[EventId, Field(description="安置事件编号 · The event that made the placement")]
+    receiver: Annotated[BodyId, Field(description="接收照料单位 · The body that took the child in")]
+    requested_by: Annotated[
+        BodyId, Field(description="提出请求的公安机关 · The police body that had asked for it")
+    ]
+    decided_by: Annotated[BodyId, Field(description="作出决定的单位 · The body that decided")]
+    ends: Annotated[OpenDay, Field(description="安置终止日期 · Last day")]
+    ending: Annotated[PlacementEnding, DataClass.CASE, Field(description="终止情形 · How it ends")]
+
+
+class CaseOutcome(StrEnum):
+    """How a case ends (ASM-11): each is safe for the child."""
+
+    SAFETY_SECURED = "SAFETY_SECURED"
+    GUARDIANSHIP_MOVED = "GUARDIANSHIP_MOVED"
+    NOT_SUBSTANTIATED = "NOT_SUBSTANTIATED"
+    OF_AGE = "OF_AGE"
+
+
+class CaseClosed(Event):
+    """The township closed a case, with its outcome and what secures the child's safety. [ASM-11]"""
+
+    type: ClassVar[str] = "assessment.case-closed.v1"
+    title: ClassVar[tuple[str, str]] = ("个案结案", "Case closed")
+    requirements: ClassVar[tuple[str, ...]] = ("ASM-11",)
+
+    child: ChildId
+    assessment: AssessmentId
+    incident: IncidentId
+    region: Region
+    closed_by: Annotated[BodyId, Field(description="结案单位 · The body that closed it")]
+    outcome: Annotated[CaseOutcome, DataClass.CASE, Field(description="结果 · Outcome")]
+    safety: Annotated[
+        Line2000,
+        DataClass.CASE,
+        Field(description="儿童安全状况如何得到保障 · What secures the child's safety"),
     ]

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import settings
 
-from schemas.assessment import AssessmentOpened, PlacementMade
+from schemas.assessment import AssessmentOpened, CaseClosed, PlacementEnded, PlacementMade
 from schemas.catalogue import EVENTS
 from schemas.envelope import Envelope
 from schemas.event import Event
@@ -70,11 +70,11 @@ def stream_of(event: Event) -> UUID:
     match event:
         case ReportFiled() | ReportAccepted() | PoliceNoticeSent() | RecusalSet() | ReportWithdrawn():
             return event.report
-        case AssessmentOpened():
+        case AssessmentOpened() | CaseClosed():
             return assessment.stream_of(event.child, event.incident)
         case AccessGranted() | AccessEnded() | EmergencyOpened() | EmergencyReviewed():
             return access.stream_of(event.child)
-        case PlacementMade():
+        case PlacementMade() | PlacementEnded():
             return event.placement
         case (
             DutyOpened()

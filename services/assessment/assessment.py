@@ -1,14 +1,16 @@
-"""An assessment: opened by the township's duty on a police notice, with the members that the pack names."""
+"""An assessment: opened by the township's duty on a police notice, with the members that the pack names, and its end."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import ClassVar, Self, assert_never
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self, assert_never
 from uuid import UUID
 
-from schemas.assessment import AssessmentOpened
-from schemas.fields import BodyId, ChildId, IncidentId, NoticeId, Region
+from pydantic import Field
+
+from schemas.assessment import AssessmentOpened, CaseClosed, CaseOutcome
+from schemas.fields import AssessmentId, BodyId, ChildId, IncidentId, Line2000, NoticeId, Region
 from services.kernel.decider import Command, Context, Decider
-from services.kernel.errors import Refusal
+from services.kernel.errors import NotFound, Refusal
 from services.kernel.world import derived_id
 
 
@@ -26,18 +28,20 @@ class GroundsNeeded(Refusal):
 class Assessment:
     """What the next decision needs."""
 
-    opened: bool = False
+    opened: AssessmentOpened | None = None
+    closed: bool = False
 
 
 # --- Evolve
-def evolve(state: Assessment, event: AssessmentOpened) -> Assessment:
+def evolve(state: Assessment, event: AssessmentOpened | CaseClosed) -> Assessment:
     """Return the state after an event."""
     match event:
         case AssessmentOpened():
-            return Assessment(opened=True)
+            return Assessment(opened=event)
+        case CaseClosed():
+            return replace(state, closed=True)
         case unknown:
             assert_never(unknown)
-    return state
 
 
 # --- Commands
@@ -59,14 +63,36 @@ class OpenAssessment(Command):
         yield stream_of(self.child, self.incident), self
 
 
+class CloseCase(Command):
+    """Close a case, saying how it ends and what secures the child's safety: case roles end with it. [ASM-11]"""
+
+    path: ClassVar[str] = "close-case"
+    title: ClassVar[tuple[str, str]] = ("个案结案", "Close a case")
+    requirements: ClassVar[tuple[str, ...]] = ("ASM-11",)
+
+    assessment: AssessmentId
+    outcome: Annotated[CaseOutcome, Field(description="结果 · Outcome")]
+    safety: Annotated[
+        Line2000, Field(description="儿童安全状况如何得到保障 · What secures the child's safety")
+    ]
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - nothing new
+        """One assessment, which is one case of one child."""
+        yield self.assessment, self
+
+
 def stream_of(child: UUID, incident: UUID) -> UUID:
     """Return the id of the assessment of a child in an incident."""
     return derived_id("assessment", child, incident)
 
 
 # --- Decide
-def decide(command: OpenAssessment, state: Assessment, context: Context) -> list[AssessmentOpened]:
-    """Open it, once."""
+def decide(
+    command: OpenAssessment | CloseCase, state: Assessment, context: Context
+) -> list[AssessmentOpened | CaseClosed]:
+    """Open it, once, and close it, once."""
+    if isinstance(command, CloseCase):
+        return _close(command, state, context)
     if state.opened:
         return []
     if context.pack is None:
@@ -82,7 +108,37 @@ def decide(command: OpenAssessment, state: Assessment, context: Context) -> list
     ]  # fmt: skip
 
 
+def _close(command: CloseCase, state: Assessment, context: Context) -> list[AssessmentOpened | CaseClosed]:
+    opened = state.opened
+    if opened is None:
+        raise NotFound
+    if state.closed:
+        return []
+    assert context.body is not None  # noqa: S101 - a command has a principal
+    return [
+        CaseClosed(
+            child=opened.child, assessment=opened.assessment, incident=opened.incident,
+            region=context.regions.get(opened.child, opened.region), closed_by=context.body, outcome=command.outcome,
+            safety=command.safety,
+        )
+    ]  # fmt: skip
+
+
+def concerns(command: OpenAssessment | CloseCase, state: Assessment) -> Iterable[UUID]:
+    """A case goes with the child where that has moved since."""
+    return [state.opened.child] if isinstance(command, CloseCase) and state.opened else []
+
+
+def scope_of(command: OpenAssessment | CloseCase, state: Assessment) -> dict[str, Any]:
+    """A case is closed by the township of the region that answers for the child now."""
+    if isinstance(command, OpenAssessment):
+        return {}
+    if state.opened is None:
+        raise NotFound
+    return {"child": state.opened.child, "region": state.opened.region}
+
+
 ASSESSMENT = Decider(
-    name="assessment", events=(AssessmentOpened,), commands=(OpenAssessment,), initial=Assessment, evolve=evolve,
-    decide=decide,
+    name="assessment", events=(AssessmentOpened, CaseClosed), commands=(OpenAssessment, CloseCase),
+    initial=Assessment, evolve=evolve, decide=decide, scope_of=scope_of, concerns=concerns,
 )  # fmt: skip

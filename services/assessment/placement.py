@@ -1,14 +1,14 @@
 """A placement: civil affairs put a child into the care of a body, on the police's request."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, assert_never
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self, assert_never
 from uuid import UUID
 
 from pydantic import Field
 
-from schemas.assessment import PlacementGround, PlacementKind, PlacementMade
-from schemas.fields import BodyId, ChildId, Code, Day
+from schemas.assessment import PlacementEnded, PlacementEnding, PlacementGround, PlacementKind, PlacementMade
+from schemas.fields import BodyId, ChildId, Code, Day, PlacementId
 from schemas.reference import BodyKind
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
@@ -33,23 +33,29 @@ class RequestMissing(Refusal):
     """安置须有公安机关的请求:请填写公安机关编号。 · A placement needs the police's request: give the id of the police body."""
 
 
+class EndsBeforeItStarts(Refusal):
+    """安置终止日期不能早于起始日期。 · A placement can't end before it starts."""
+
+
 # --- State
 @dataclass(frozen=True)
 class Placement:
     """What the next decision needs."""
 
-    made: bool = False
+    made: PlacementMade | None = None
+    ended: bool = False
 
 
 # --- Evolve
-def evolve(state: Placement, event: PlacementMade) -> Placement:
+def evolve(state: Placement, event: PlacementMade | PlacementEnded) -> Placement:
     """Return the state after an event."""
     match event:
         case PlacementMade():
-            return Placement(made=True)
+            return Placement(made=event)
+        case PlacementEnded():
+            return replace(state, ended=True)
         case unknown:
             assert_never(unknown)
-    return state
 
 
 # --- Commands
@@ -81,6 +87,22 @@ class MakePlacement(Command):
         yield placement, Placing(self, placement)
 
 
+class EndPlacement(Command):
+    """End a placement: the body that cared for the child no longer sees its file. [PLC-13]"""
+
+    path: ClassVar[str] = "end-placement"
+    title: ClassVar[tuple[str, str]] = ("终止安置", "End a placement")
+    requirements: ClassVar[tuple[str, ...]] = ("PLC-13",)
+
+    placement: PlacementId
+    ends: Annotated[Day, Field(description="安置终止日期 · Last day")]
+    ending: Annotated[PlacementEnding, Field(description="终止情形 · How it ends")]
+
+    def each(self, new_id: Callable[[], UUID]) -> Iterable[tuple[UUID, Self]]:  # noqa: ARG002 - nothing new
+        """One placement."""
+        yield self.placement, self
+
+
 @dataclass(frozen=True)
 class Placing:
     """A placement with the id that was minted for it."""
@@ -90,8 +112,12 @@ class Placing:
 
 
 # --- Decide
-def decide(part: Placing, state: Placement, context: Context) -> list[PlacementMade]:
-    """Make it, once."""
+def decide(
+    part: Placing | EndPlacement, state: Placement, context: Context
+) -> list[PlacementMade | PlacementEnded]:
+    """Make it, once, and end it, once."""
+    if isinstance(part, EndPlacement):
+        return _end(part, state, context)
     command = part.command
     if state.made:
         return []
@@ -111,6 +137,25 @@ def decide(part: Placing, state: Placement, context: Context) -> list[PlacementM
     return [PlacementMade(placement=part.placement, region=region, decided_by=context.body, **told)]
 
 
+def _end(command: EndPlacement, state: Placement, context: Context) -> list[PlacementMade | PlacementEnded]:
+    made = state.made
+    if made is None:
+        raise NotFound
+    if state.ended:
+        return []
+    if command.ends < made.starts:
+        raise EndsBeforeItStarts
+    assert context.body is not None  # noqa: S101 - a command has a principal
+    event = next(id_ for id_, told in context.history if isinstance(told, PlacementMade))
+    return [
+        PlacementEnded(
+            child=made.child, placement=made.placement, region=_region(made.child, context), made=event,
+            receiver=made.receiver, requested_by=made.requested_by, decided_by=context.body, ends=command.ends,
+            ending=command.ending,
+        )
+    ]  # fmt: skip
+
+
 def _region(child: UUID, context: Context) -> str:
     region = context.regions.get(child)
     if region is None:
@@ -118,17 +163,21 @@ def _region(child: UUID, context: Context) -> str:
     return region
 
 
-def concerns(part: Placing, _: Placement) -> Iterable[UUID]:
+def concerns(part: Placing | EndPlacement, state: Placement) -> Iterable[UUID]:
     """The child must be on file."""
-    return [part.command.child]
+    if isinstance(part, Placing):
+        return [part.command.child]
+    return [state.made.child] if state.made else []
 
 
-def scope_of(part: Placing, _: Placement) -> dict[str, Any]:
+def scope_of(part: Placing | EndPlacement, state: Placement) -> dict[str, Any]:
     """A child is placed by the civil affairs body of the region where it is on file."""
-    return {"child": part.command.child}
+    for child in concerns(part, state):
+        return {"child": child}
+    raise NotFound
 
 
 PLACEMENT = Decider(
-    name="placement", events=(PlacementMade,), commands=(MakePlacement,), initial=Placement, evolve=evolve,
-    decide=decide, scope_of=scope_of, concerns=concerns,
+    name="placement", events=(PlacementMade, PlacementEnded), commands=(MakePlacement, EndPlacement),
+    initial=Placement, evolve=evolve, decide=decide, scope_of=scope_of, concerns=concerns,
 )  # fmt: skip

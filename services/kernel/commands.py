@@ -216,7 +216,7 @@ class Commands:
                 scope = decider.scope_of(part, state)
                 named = scope.pop("child", None)
                 if named is not None:
-                    scope["region"] = regions.get(named)
+                    scope["region"] = regions.get(named, scope.get("region"))
                 rules.append(self._check(asked, scope, exists=bool(mine) or named is not None))
                 if strange:
                     raise NotFound

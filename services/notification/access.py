@@ -30,6 +30,8 @@ class Access:
     """The grants in force for one child."""
 
     grants: Grants = frozenset()
+    care: frozenset[tuple[UUID, UUID]] = frozenset()
+    """(carer, event of the placement): who has a child from two placements has it until both are over."""
     emergencies: dict[UUID, EmergencyOpened] = field(default_factory=dict)
     """All that were opened."""
     reviewed: frozenset[UUID] = frozenset()
@@ -40,9 +42,11 @@ def evolve(state: Access, event: Event) -> Access:
     """Return the state after an event."""
     match event:
         case AccessGranted():
-            return replace(state, grants=state.grants | {(event.agency, event.role)})
+            care = state.care | ({(event.agency, event.cause)} if event.role is Role.CARER else set())
+            return replace(state, grants=state.grants | {(event.agency, event.role)}, care=care)
         case AccessEnded():
-            return replace(state, grants=state.grants - {(event.agency, event.role)})
+            care = frozenset(c for c in state.care if event.role is not Role.CARER or c[0] != event.agency)
+            return replace(state, grants=state.grants - {(event.agency, event.role)}, care=care)
         case EmergencyOpened():
             return replace(state, emergencies=state.emergencies | {event.emergency: event})
         case EmergencyReviewed():
@@ -94,17 +98,38 @@ class Recuse(_OfChild):
     instead: BodyId
 
 
+class EndCare(_OfChild):
+    """Issued by reaction: a placement is over. [PRV-03 PLC-13]"""
+
+    path: ClassVar[str] = "end-care"
+
+    agency: BodyId
+    made: EventId
+
+
+class EndCase(_OfChild):
+    """Issued by reaction: a case is closed, and nobody works it any more. [PRV-03 ASM-11]"""
+
+    path: ClassVar[str] = "end-case"
+
+
 # --- Decide
 _Emergency = OpenEmergency | ReviewEmergency | EndEmergency
 
 
 def decide(
-    command: GrantAccess | Reside | Recuse | _Emergency, state: Access, context: Context
+    command: GrantAccess | Reside | Recuse | EndCare | EndCase | _Emergency, state: Access, context: Context
 ) -> list[Event]:
     """Grant and end; what is so already makes no event."""
     match command:
         case OpenEmergency() | ReviewEmergency() | EndEmergency():
             return [*emergency.decide(command, state, context)]
+        case GrantAccess(role=Role.CARER) if (command.agency, Role.CARER) in state.grants:
+            return (
+                []
+                if (command.agency, command.cause) in state.care
+                else [_granted(command, command.agency, Role.CARER)]
+            )
         case GrantAccess():
             wanted = state.grants | {(command.agency, command.role)}
         case Reside():
@@ -112,9 +137,24 @@ def decide(
         case Recuse():
             lost = {g for g in state.grants if g[0] == command.recused and g[1] in BY_CASE}
             wanted = state.grants - lost | {(command.instead, role) for _, role in lost}
+        case EndCare():
+            return _end_care(command, state)
+        case EndCase():
+            wanted = frozenset(g for g in state.grants if g[1] not in {Role.RESPONDER, Role.CASE_POLICE})
         case unknown:
             assert_never(unknown)
     return _changes(command, state.grants, wanted)
+
+
+def _end_care(command: EndCare, state: Access) -> list[Event]:
+    """End a carer's role; where another placement gives it the child still, it is granted anew for that one."""
+    role = (command.agency, Role.CARER)
+    left = {placement for agency, placement in state.care if agency == command.agency} - {command.made}
+    ended = _changes(command, state.grants, state.grants - {role})
+    return [
+        *ended,
+        *(_granted(command.model_copy(update={"cause": placement}), *role) for placement in sorted(left)),
+    ]
 
 
 def _resided(command: Reside, held: Grants) -> Grants:
@@ -129,15 +169,18 @@ def _resided(command: Reside, held: Grants) -> Grants:
 
 def _changes(command: _OfChild, held: Grants, wanted: Grants) -> list[Event]:
     """Grants first: no body that keeps a role loses its rows between."""
-    granted = [
-        AccessGranted(child=command.child, agency=agency, role=role, basis=command.basis, cause=command.cause)
-        for agency, role in sorted(wanted - held)
-    ]
+    granted = [_granted(command, agency, role) for agency, role in sorted(wanted - held)]
     ended = [
         AccessEnded(child=command.child, agency=agency, role=role, reason=_reason(command))
         for agency, role in sorted(held - wanted)
     ]
     return [*granted, *ended]
+
+
+def _granted(command: _OfChild, agency: UUID, role: Role) -> AccessGranted:
+    return AccessGranted(
+        child=command.child, agency=agency, role=role, basis=command.basis, cause=command.cause
+    )
 
 
 def _reason(command: _OfChild) -> str:
@@ -154,6 +197,6 @@ def scope_of(command: Command, state: Access) -> dict[str, Any]:
 
 ACCESS = Decider(
     name="access", events=(AccessGranted, AccessEnded, EmergencyOpened, EmergencyReviewed),
-    commands=(GrantAccess, Reside, Recuse, OpenEmergency, ReviewEmergency, EndEmergency),
+    commands=(GrantAccess, Reside, Recuse, EndCare, EndCase, OpenEmergency, ReviewEmergency, EndEmergency),
     initial=Access, evolve=evolve, decide=decide, scope_of=scope_of,
 )  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from schemas.assessment import PlacementMade
+from schemas.assessment import CaseClosed, PlacementEnded, PlacementMade
 from schemas.envelope import Envelope
 from schemas.notification import EmergencyOpened, EmergencyReviewed, Judging, Role
 from schemas.packs import DutyRule, KnownPack
@@ -16,7 +16,7 @@ from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportFiled
 from services.kernel.reactions import Task
 from services.kernel.world import day_of
 from services.notification import access, duty, notice
-from services.notification.access import ACCESS, GrantAccess, Recuse, Reside
+from services.notification.access import ACCESS, EndCare, EndCase, GrantAccess, Recuse, Reside
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty, RestartDuty
 from services.notification.known import Known
 from services.notification.notice import NOTICE, ForwardNotice, SendNotice
@@ -80,6 +80,16 @@ class Rules:
             yield Task("meet-duty", DUTY, each, met)
         elif heard.type == PlacementMade.type:
             yield from _grant(heard, UUID(data["receiver"]), Role.CARER, "placement")
+        elif heard.type == PlacementEnded.type:
+            carer = known.now(UUID(data["receiver"]), _day(heard))
+            made = UUID(data["made"])
+            ending = EndCare(
+                child=_child(heard), basis="placement", cause=UUID(heard.id), agency=carer, made=made
+            )
+            yield Task("end-care", ACCESS, access.stream_of(ending.child), ending)
+        elif heard.type == CaseClosed.type:
+            closing = EndCase(child=_child(heard), basis="case-closed", cause=UUID(heard.id))
+            yield Task("end-case", ACCESS, access.stream_of(closing.child), closing)
 
     def _reside(self, heard: Envelope, sender: UUID | None = None, receiver: UUID | None = None) -> Task:
         found = ((self.find_body(kind, heard.data["region"]), role) for kind, role in _BY_RESIDENCE.items())
@@ -113,6 +123,10 @@ class Rules:
         if rule.owed_by == "@township":
             return self.find_body(BodyKind.TOWNSHIP, heard.data["region"])
         return UUID(heard.data[rule.owed_by])
+
+
+def _child(heard: Envelope) -> UUID:
+    return UUID(heard.data["child"])
 
 
 def _day(heard: Envelope) -> date:

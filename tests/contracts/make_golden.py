@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from schemas.assessment import AssessmentOpened, PlacementGround, PlacementKind, PlacementMade
+from schemas.assessment import (
+    AssessmentOpened,
+    CaseClosed,
+    CaseOutcome,
+    PlacementEnded,
+    PlacementEnding,
+    PlacementGround,
+    PlacementKind,
+    PlacementMade,
+)
 from schemas.catalogue import EVENTS
 from schemas.event import Event
 from schemas.notification import (
@@ -252,6 +261,15 @@ EXAMPLES: tuple[Event, ...] = (
     SubjectSealed(**_KEPT),
     UnsealingApproved(**_KEPT, post=some("post"), approver=some("person")),
     SubjectUnsealed(**_KEPT),
+    PlacementEnded(
+        child=_CHILD, placement=some("placement"), region=_REGION, made=some("event"), receiver=some("institution"),
+        requested_by=some("police"), decided_by=some("civil-affairs"), ends=date(2026, 12, 1),
+        ending=PlacementEnding.PARENTS_RETURNED,
+    ),
+    CaseClosed(
+        child=_CHILD, assessment=some("assessment"), incident=some("incident"), region=_REGION,
+        closed_by=some("township"), outcome=CaseOutcome.SAFETY_SECURED, safety="母亲已返乡照料",
+    ),
     PlacementMade(
         child=_CHILD, placement=some("placement"), region=_REGION, kind=PlacementKind.PROTECTIVE,
         receiver=some("institution"), requested_by=some("police"), request="GA-2026-118",

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.assessment import PlacementMade
+from schemas.assessment import CaseClosed, PlacementEnded, PlacementMade
 from schemas.catalogue import EVENTS
 from schemas.disclosure import SHIPPED
 from schemas.envelope import Block, Envelope, encode
@@ -150,7 +150,7 @@ def test_a_police_notice_is_sent_and_known_to_its_recipient_whoever_answers_for_
 def test_no_other_event_gives_anybody_a_role() -> None:
     deciding = {
         ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type, PlacementMade.type, ChildRecordTransferred.type,
-            RecusalSet.type, EmergencyOpened.type, EmergencyReviewed.type,
+            RecusalSet.type, EmergencyOpened.type, EmergencyReviewed.type, PlacementEnded.type, CaseClosed.type,
     }  # fmt: skip
     assert [t for event in EXAMPLES if event.type not in deciding for t in tasks(event)] == []
     assert {e.type for e in EXAMPLES} == {*EVENTS}
@@ -328,6 +328,11 @@ EXPECTED: dict[str, dict[Role, str]] = {
         f"registry.{act}.v1": {Role.LEDGER: "", Role.SUPERVISOR: ""}
         for act in ("erasure-held", "erasure-hold-ended", "unsealing-approved")
     },
+    "assessment.placement-ended.v1": {
+        Role.LEDGER: "case", Role.VILLAGE: "", Role.SUPERVISOR: "case", Role.AREA_POLICE: "case", Role.CARER: "case",
+        Role.PARTY: "case",
+    },
+    "assessment.case-closed.v1": {Role.RESPONDER: "case", Role.CASE_POLICE: "case"},
     "reporting.report-withdrawn.v1": {Role.CASE_POLICE: ""},
     "reporting.recusal-set.v1": {Role.CASE_POLICE: "case"},
     "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},

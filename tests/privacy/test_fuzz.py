@@ -192,6 +192,8 @@ ASKS: dict[str, dict[str, Any]] = {
     "POST /reporting/withdraw-report": {},
     "POST /reporting/set-recusal": {"reason": "嫌疑人为该单位人员"},
     "POST /reporting/correct-report-fact": CORRECTION,
+    "POST /assessment/end-placement": {"ends": "2026-12-01", "ending": "PARENTS_RETURNED"},
+    "POST /assessment/close-case": {"outcome": "SAFETY_SECURED", "safety": "母亲已返乡照料"},
     "POST /assessment/make-placement": {
         "kind": "PROTECTIVE", "request": "GA-2026-118", "starts": "2026-10-21", "grounds": ["UNATTENDED"],
     },
