@@ -124,13 +124,9 @@ def decide(
     match command:
         case OpenEmergency() | ReviewEmergency() | EndEmergency():
             return [*emergency.decide(command, state, context)]
-        case GrantAccess(role=Role.CARER) if (command.agency, Role.CARER) in state.grants:
-            return (
-                []
-                if (command.agency, command.cause) in state.care
-                else [_granted(command, command.agency, Role.CARER)]
-            )
         case GrantAccess():
+            if command.role is Role.CARER and (command.agency, command.cause) not in state.care:
+                return [_granted(command, command.agency, Role.CARER)]  # by another placement, too
             wanted = state.grants | {(command.agency, command.role)}
         case Reside():
             wanted = _resided(command, state.grants)
