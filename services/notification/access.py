@@ -16,7 +16,9 @@ from services.notification.emergency import EndEmergency, OpenEmergency, ReviewE
 
 BY_RESIDENCE = frozenset({Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE})
 """Roles that follow from where a child is on file, and move with it."""
-BY_CASE = frozenset({Role.RESPONDER, Role.CASE_POLICE, Role.CARER})
+WORKING = frozenset({Role.RESPONDER, Role.CASE_POLICE, Role.ASSESSOR})
+"""Roles of those who work a case: they end with it."""
+BY_CASE = WORKING | {Role.CARER}
 """Roles that follow from a case."""
 stream_of = emergency.stream_of
 Grants = frozenset[tuple[UUID, Role]]
@@ -136,7 +138,7 @@ def decide(
         case EndCare():
             return _end_care(command, state)
         case EndCase():
-            wanted = frozenset(g for g in state.grants if g[1] not in {Role.RESPONDER, Role.CASE_POLICE})
+            wanted = frozenset(g for g in state.grants if g[1] not in WORKING)
         case unknown:
             assert_never(unknown)
     return _changes(command, state.grants, wanted)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from schemas.assessment import CaseClosed, PlacementEnded, PlacementMade
+from schemas.assessment import AssessmentOpened, CaseClosed, PlacementEnded, PlacementMade
 from schemas.envelope import Envelope
 from schemas.notification import EmergencyOpened, EmergencyReviewed, Judging, Role
 from schemas.packs import DutyRule, KnownPack
@@ -27,6 +27,8 @@ _BY_RESIDENCE = {
     BodyKind.CIVIL_AFFAIRS: Role.SUPERVISOR,
     BodyKind.POLICE_STATION: Role.AREA_POLICE,
 }
+_MEMBERS = {"CIVIL_AFFAIRS": BodyKind.CIVIL_AFFAIRS, "EDUCATION": BodyKind.EDUCATION}
+"""Members of an assessment that are on record as bodies; the police have their role by the report."""
 _REGISTRY = "registry."
 _REVIEW = "review-emergency"
 _BY_REPORT = (BodyKind.POLICE_STATION, BodyKind.POLICE)
@@ -67,29 +69,38 @@ class Rules:
             )
             yield Task("recuse", ACCESS, access.stream_of(command.child), command)
             yield from _pass_on(heard, known, recused, instead)
-        elif heard.type == PoliceNoticeSent.type:
-            # Where the child moved on since the police decided, or the recipient is recused, the notice follows.
-            recipient = known.now(UUID(data["recipient"]), _day(heard))
-            yield from _grant(heard, recipient, Role.RESPONDER, "notice")
-            yield _send(heard, recipient)
         elif heard.type == EmergencyOpened.type:
             yield _review(heard)
         elif heard.type == EmergencyReviewed.type:
             each = duty.stream_of(_REVIEW, UUID(data["emergency"]))
             met = MeetDuty(duty=each, cause=UUID(heard.id), at=datetime.fromisoformat(heard.recordedat))
             yield Task("meet-duty", DUTY, each, met)
+        else:
+            yield from self._of_case(heard, known)
+
+    def _of_case(self, heard: Envelope, known: Known) -> Iterable[Task]:
+        """Who works a case and who cares for the child, from the police's notice to the end of both."""
+        if "child" not in heard.data:
+            return
+        data, child, cause = heard.data, UUID(heard.data["child"]), UUID(heard.id)
+        if heard.type == PoliceNoticeSent.type:
+            # Where the child moved on since the police decided, or the recipient is recused, the notice follows.
+            recipient = known.now(UUID(data["recipient"]), _day(heard))
+            yield from _grant(heard, recipient, Role.RESPONDER, "notice")
+            yield _send(heard, recipient)
+        elif heard.type == AssessmentOpened.type:
+            found = (self.find_body(_MEMBERS[m], data["region"]) for m in data["members"] if m in _MEMBERS)
+            for member in (known.now(body, _day(heard)) for body in found if body is not None):
+                yield from _grant(heard, member, Role.ASSESSOR, "assessment")
+        elif heard.type == CaseClosed.type:
+            closing = EndCase(child=child, basis="case-closed", cause=cause)
+            yield Task("end-case", ACCESS, access.stream_of(child), closing)
         elif heard.type == PlacementMade.type:
             yield from _grant(heard, UUID(data["receiver"]), Role.CARER, "placement")
         elif heard.type == PlacementEnded.type:
-            carer = known.now(UUID(data["receiver"]), _day(heard))
-            made = UUID(data["made"])
-            ending = EndCare(
-                child=_child(heard), basis="placement", cause=UUID(heard.id), agency=carer, made=made
-            )
-            yield Task("end-care", ACCESS, access.stream_of(ending.child), ending)
-        elif heard.type == CaseClosed.type:
-            closing = EndCase(child=_child(heard), basis="case-closed", cause=UUID(heard.id))
-            yield Task("end-case", ACCESS, access.stream_of(closing.child), closing)
+            carer, made = known.now(UUID(data["receiver"]), _day(heard)), UUID(data["made"])
+            ending = EndCare(child=child, basis="placement", cause=cause, agency=carer, made=made)
+            yield Task("end-care", ACCESS, access.stream_of(child), ending)
 
     def _reside(self, heard: Envelope, sender: UUID | None = None, receiver: UUID | None = None) -> Task:
         found = ((self.find_body(kind, heard.data["region"]), role) for kind, role in _BY_RESIDENCE.items())
@@ -123,10 +134,6 @@ class Rules:
         if rule.owed_by == "@township":
             return self.find_body(BodyKind.TOWNSHIP, heard.data["region"])
         return UUID(heard.data[rule.owed_by])
-
-
-def _child(heard: Envelope) -> UUID:
-    return UUID(heard.data["child"])
 
 
 def _day(heard: Envelope) -> date:

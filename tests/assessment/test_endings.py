@@ -127,8 +127,15 @@ async def test_where_case_and_placement_have_ended_those_who_knew_by_them_know_n
         await running.client.settled()
         ((case, child),) = await running.fetch("assessment", "select stream, orderkey from event")
         how = {"outcome": "SAFETY_SECURED", "safety": "母亲已返乡照料"}
-        assert await sees(desk, child)
-        assert await sees(clerk, child)
+        bureau = [await running.sign_in(key) for key in ("civil-affairs-officer", "education-officer")]
+        for who in (
+            desk,
+            clerk,
+            *bureau,
+        ):  # who works the case, the members of the assessment among them (F-31)
+            assert await sees(who, child)
+        assert (await bureau[1].ask(f"agency/children/{child}"))["facts"]["grounds"] == ["LIVING_ALONE"]
+        assert not await sees(other, child)
         for who in (other, desk):
             with pytest.raises(Told, match=r"404 not-found|403 not-allowed"):
                 await who.do("assessment/close-case", assessment=str(case), **how)
@@ -136,7 +143,8 @@ async def test_where_case_and_placement_have_ended_those_who_knew_by_them_know_n
         assert (await clerk.do("assessment/close-case", assessment=str(case), **how))["events"] == []
         await running.client.settled()
         assert not await sees(desk, child)
-        assert not await sees(await running.sign_in("police-county"), child)
+        for who in (await running.sign_in("police-county"), *bureau):
+            assert not await sees(who, child)
         for who in (
             clerk,
             desk,

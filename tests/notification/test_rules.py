@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.assessment import CaseClosed, PlacementEnded, PlacementMade
+from schemas.assessment import AssessmentOpened, CaseClosed, PlacementEnded, PlacementMade
 from schemas.catalogue import EVENTS
 from schemas.disclosure import SHIPPED
 from schemas.envelope import Block, Envelope, encode
@@ -150,7 +150,8 @@ def test_a_police_notice_is_sent_and_known_to_its_recipient_whoever_answers_for_
 def test_no_other_event_gives_anybody_a_role() -> None:
     deciding = {
         ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type, PlacementMade.type, ChildRecordTransferred.type,
-            RecusalSet.type, EmergencyOpened.type, EmergencyReviewed.type, PlacementEnded.type, CaseClosed.type,
+            RecusalSet.type, EmergencyOpened.type, EmergencyReviewed.type,
+            PlacementEnded.type, CaseClosed.type, AssessmentOpened.type,
     }  # fmt: skip
     assert [t for event in EXAMPLES if event.type not in deciding for t in tasks(event)] == []
     assert {e.type for e in EXAMPLES} == {*EVENTS}
@@ -332,13 +333,13 @@ EXPECTED: dict[str, dict[Role, str]] = {
         Role.LEDGER: "case", Role.VILLAGE: "", Role.SUPERVISOR: "case", Role.AREA_POLICE: "case", Role.CARER: "case",
         Role.PARTY: "case",
     },
-    "assessment.case-closed.v1": {Role.RESPONDER: "case", Role.CASE_POLICE: "case"},
+    "assessment.case-closed.v1": dict.fromkeys((Role.RESPONDER, Role.CASE_POLICE, Role.ASSESSOR), "case"),
     "reporting.report-withdrawn.v1": {Role.CASE_POLICE: ""},
     "reporting.recusal-set.v1": {Role.CASE_POLICE: "case"},
     "reporting.report-filed.v1": {Role.CASE_POLICE: "name schooling case reporter"},
     "reporting.report-accepted.v1": {Role.CASE_POLICE: ""},
-    "reporting.police-notice-sent.v1": {Role.CASE_POLICE: "name case", Role.RESPONDER: "name case"},
-    "assessment.assessment-opened.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
+    "reporting.police-notice-sent.v1": dict.fromkeys((Role.CASE_POLICE, Role.RESPONDER, Role.ASSESSOR), "name case"),
+    "assessment.assessment-opened.v1": dict.fromkeys((Role.CASE_POLICE, Role.RESPONDER, Role.ASSESSOR), ""),
     "assessment.placement-made.v1": {Role.VILLAGE: ""}
     | dict.fromkeys((Role.LEDGER, Role.SUPERVISOR, Role.AREA_POLICE, Role.CARER, Role.PARTY), "case"),
     "notification.access-granted.v1": dict.fromkeys(EVERYBODY, ""),
