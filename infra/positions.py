@@ -8,7 +8,8 @@ import asyncpg
 from infra.databases import SERVICES
 from infra.errors import InfraError
 
-_LOOKS = ("agency", "audit")
+_TABLES = {"feed": "feed"} | dict.fromkeys(("agency", "audit"), "(select 0 as partition, seq from look) look")
+"""What is no event: the feed, and looks, which have one partition."""
 _STORE_OF = {"reference": "registry", "feed": "notification"}
 _REFERENCE_PARTITION = 24
 
@@ -28,7 +29,7 @@ class _Source(NamedTuple):
 
 async def refuse_ahead(url: Callable[[str], str]) -> None:
     """Raise ConsumerAhead, naming each consumer and how far it is ahead; `url` gives the administrator's connection."""
-    sources = {name: await _source(url, name) for name in (*SERVICES[:4], "feed", *_LOOKS)}
+    sources = {name: await _source(url, name) for name in (*SERVICES[:4], *_TABLES)}
     sources["reference"] = _Source(
         sources["registry"].incarnation, {0: sources["registry"].heads.get(_REFERENCE_PARTITION, 0)}
     )
@@ -50,19 +51,10 @@ async def refuse_ahead(url: Callable[[str], str]) -> None:
 
 
 async def _source(url: Callable[[str], str], name: str) -> _Source:
-    service, heads_of = (
-        _STORE_OF.get(name, name),
-        "select partition, max(seq) as seq from {} group by partition",
-    )
+    service = _STORE_OF.get(name, name)
+    table = _TABLES.get(name, "event")
     rows = await _rows(url, service, "select incarnation from store")
-    table = (
-        "(select 0 as partition, seq from look) look"
-        if name in _LOOKS
-        else "feed"
-        if name == "feed"
-        else "event"
-    )
-    heads = await _rows(url, service, heads_of.format(table))
+    heads = await _rows(url, service, f"select partition, max(seq) as seq from {table} group by partition")
     return _Source(rows[0]["incarnation"] if rows else None, {r["partition"]: r["seq"] for r in heads})
 
 

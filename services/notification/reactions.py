@@ -72,9 +72,7 @@ class Rules:
         elif heard.type == EmergencyOpened.type:
             yield _review(heard)
         elif heard.type == EmergencyReviewed.type:
-            each = duty.stream_of(_REVIEW, UUID(data["emergency"]))
-            met = MeetDuty(duty=each, cause=UUID(heard.id), at=datetime.fromisoformat(heard.recordedat))
-            yield Task("meet-duty", DUTY, each, met)
+            yield _met(heard, duty.stream_of(_REVIEW, UUID(data["emergency"])))
         else:
             yield from self._of_case(heard, known)
 
@@ -95,6 +93,7 @@ class Rules:
         elif heard.type == CaseClosed.type:
             closing = EndCase(child=child, basis="case-closed", cause=cause)
             yield Task("end-case", ACCESS, access.stream_of(child), closing)
+            yield from (_met(heard, each) for each, owed in known.duties.items() if not owed.met)
         elif heard.type == PlacementMade.type:
             yield from _grant(heard, UUID(data["receiver"]), Role.CARER, "placement")
         elif heard.type == PlacementEnded.type:
@@ -134,6 +133,11 @@ class Rules:
         if rule.owed_by == "@township":
             return self.find_body(BodyKind.TOWNSHIP, heard.data["region"])
         return UUID(heard.data[rule.owed_by])
+
+
+def _met(heard: Envelope, each: UUID) -> Task:
+    met = MeetDuty(duty=each, cause=UUID(heard.id), at=datetime.fromisoformat(heard.recordedat))
+    return Task("meet-duty", DUTY, each, met)
 
 
 def _day(heard: Envelope) -> date:
