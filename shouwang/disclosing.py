@@ -157,7 +157,7 @@ async def _show(who: "Person", table: str) -> None:
     for told in (await who.ask("notification/disclosure"))["proposed"]:
         if told["content_hash"] != table:
             continue
-        typer.echo(f"{table}(由岗位 {told['post']} 提请 · proposed by this post)")
+        typer.echo(f"{table}(由{told['by']}提请 · proposed by this post)")
         for each in told["changes"]:
             bodies = each.pop("bodies")
             name = each["data_class"] and DataClass(each["data_class"])

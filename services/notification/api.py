@@ -45,6 +45,7 @@ class Proposed(BaseModel):
     content_hash: str = Field(description="规则表摘要 · SHA-256 of its text")
     content: str = Field(description="全文(YAML) · The text, YAML")
     post: UUID = Field(description="提请的岗位 · The post that proposes it")
+    by: str = Field(description="提请的单位和岗位名称 · Body and duty of that post")
     changes: list[Changed] = Field(description="与现行表相比的增减 · What it changes of the table in force")
 
 
@@ -74,7 +75,7 @@ def table_routes(reference: Reference, database: Database, who: Who) -> APIRoute
         waiting = [
             Proposed(
                 content_hash=told["content_hash"], content=told["content"], post=told["post"],
-                changes=await compare(now, adopted_table(told["content"])),
+                by=_named(UUID(told["post"]), reference), changes=await compare(now, adopted_table(told["content"])),
             )
             for told in reference.proposed.values()
         ]  # fmt: skip
@@ -83,6 +84,12 @@ def table_routes(reference: Reference, database: Database, who: Who) -> APIRoute
         )
 
     return router
+
+
+def _named(post: UUID, reference: Reference) -> str:
+    held = reference.posts.get(post)
+    body = reference.bodies.get(held.body) if held else None
+    return f"{body.name} {held.duty}" if held and body else str(post)
 
 
 def _changed(change: Change, held: Any, reference: Reference) -> Changed:

@@ -61,6 +61,7 @@ async def test_a_table_holds_once_two_have_signed_it_and_for_what_comes_then() -
         assert (seen["content_hash"], seen["adopted"]) == (disclosure_table().content_hash, False)
         (proposed,) = seen["proposed"]
         assert (proposed["content"], proposed["post"]) == (text, str(post_id("county-officer")))
+        assert proposed["by"].startswith("望川县人民政府 ")
         changes = {(c["more"], c["event"], c["role"], c["data_class"]) for c in proposed["changes"]}
         kinds = {"registry.child-registered.v1"}
         assert {c for c in changes if c[1] in kinds} == {
