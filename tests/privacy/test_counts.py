@@ -1,8 +1,9 @@
 """What `make privacy` writes down: what was tried and failed, and that what was not tried does not hold."""
 
+import json
 from pathlib import Path
 
-from tests.privacy.__main__ import BARS, PLANTED, rows_of
+from tests.privacy.__main__ import _PLANTED_TOO, BARS, PLANTED, ROOT, WHERE, _in, kept, rows_of
 
 _CASE = '<testcase name="{}"><properties>{}</properties>{}</testcase>'  # as pytest writes it (xunit1)
 
@@ -38,3 +39,18 @@ def test_what_failed_or_was_tried_too_seldom_does_not_hold(tmp_path: Path) -> No
     assert rows["reporter"] == (10_000, 2, False)
     assert rows["disclosure"] == (10_000, 1, False)
     assert rows["planted"] == (1, 1, False)
+
+
+def test_rows_that_were_not_run_now_stay_as_they_were(tmp_path: Path) -> None:
+    out = tmp_path / "privacy.json"
+    assert kept(out, [{"test": "erasure", "tried": 1}]) == [{"test": "erasure", "tried": 1}]
+    out.write_text(json.dumps({"rows": [{"test": "reporter", "tried": 2}, {"test": "erasure", "tried": 1}]}))
+    rows = kept(out, [{"test": "erasure", "tried": 3}])
+    assert rows == [{"test": "reporter", "tried": 2}, {"test": "erasure", "tried": 3}]
+
+
+def test_every_row_has_its_tests_and_every_planted_violation_is_in_a_file_that_is_run() -> None:
+    assert WHERE.keys() == BARS.keys()
+    assert all((ROOT / path).exists() for paths in WHERE.values() for path in paths)
+    run = [*(path for path in WHERE["planted"] if path.endswith(".py")), *_PLANTED_TOO]
+    assert sorted(name for path in run for name in _in(path)) == sorted(PLANTED)
