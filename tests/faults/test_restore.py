@@ -165,6 +165,7 @@ async def test_a_restored_platform_goes_on_sends_nothing_twice_and_shows_the_era
                 ("registry", "registry"),
                 ("notification", "notification"),
                 ("feed", "notification"),
+                ("agency", "agency"),
             ):
                 (found,) = await again.fetch(store, "select incarnation from store")
                 assert logs[name].incarnation == found[0], name
@@ -308,9 +309,15 @@ async def test_keys_made_just_before_a_crash_are_copied_too(folder: Path) -> Non
 async def test_a_consumer_ahead_of_a_restored_source_refuses_to_start_and_says_what_to_do() -> None:
     async with embedded() as running:
         await running.register("程小满")
+        await (await running.sign_in("township-a-clerk")).ask("agency/ledger")
         await running.client.settled()
-        await running.platform.services["registry"].stop_loops()
+        for name in ("registry", "agency"):
+            await running.platform.services[name].stop_loops()
         await refuse_ahead(running.postgres.url)
+        await running.fetch("agency", "update look set seq = seq - 1 where seq = (select max(seq) from look)")
+        with pytest.raises(ConsumerAhead, match=r"audit\.read ← agency"):
+            await refuse_ahead(running.postgres.url)
+        await running.fetch("agency", "update look set seq = seq + 1 where seq = (select max(seq) from look)")
         connection = await asyncpg.connect(running.postgres.url("registry"))
         await connection.execute("delete from event where seq = (select max(seq) from event)")
         with pytest.raises(ConsumerAhead, match=r"shouwang restore.*notification.router ← registry"):
