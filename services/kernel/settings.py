@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _nothing_of_development_in_production(self) -> Self:
         if self.environment == "production":
-            for name in ("service_secret", *([] if self.transit_url else ["key_passphrase"])):
+            for name in (*([] if self.transit_url else ["key_passphrase"]), "service_secret"):
                 if getattr(self, name) == DEFAULT_SECRET:
                     message = f"生产环境必须设置 SHOUWANG_{name.upper()} · set SHOUWANG_{name.upper()} outside development"
                     raise ValueError(message)

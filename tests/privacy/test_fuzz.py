@@ -43,7 +43,7 @@ PEOPLE = [
     "civil-affairs-officer", "county-officer", "institution-officer", "procurator",
 ]  # fmt: skip
 STRANGERS = [
-    "township-b-clerk", "police-b-desk", "school-b-teacher", "village-a1-director", "education-officer",
+    "township-b-clerk", "police-b-desk", "school-b-teacher", "village-a1-director",
     "institution-officer",
 ]  # fmt: skip
 """Posts that may know nothing of what township A's second village did: of B, of the first village, of other kinds."""
