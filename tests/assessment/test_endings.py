@@ -21,6 +21,7 @@ from tests.scenario import POLICE, STATION, TOWNSHIP, VILLAGE, scenario, some
 
 CAUSE, FIRST, SECOND, INCIDENT, NOTICE = map(some, range(11, 16))
 ACCESS_OF = access.stream_of(CHILD)
+_OWED = "select duty from duty where child = $1 and not met"
 
 
 # --- Decisions
@@ -136,6 +137,7 @@ async def test_where_case_and_placement_have_ended_those_who_knew_by_them_know_n
             assert await sees(who, child)
         assert (await bureau[1].ask(f"agency/children/{child}"))["facts"]["grounds"] == ["LIVING_ALONE"]
         assert not await sees(other, child)
+        assert await running.fetch("notification", _OWED, UUID(child))
         for who in (other, desk):
             with pytest.raises(Told, match=r"404 not-found|403 not-allowed"):
                 await who.do("assessment/close-case", assessment=str(case), **how)
@@ -145,10 +147,12 @@ async def test_where_case_and_placement_have_ended_those_who_knew_by_them_know_n
         assert not await sees(desk, child)
         for who in (await running.sign_in("police-county"), *bureau):
             assert not await sees(who, child)
-        for who in (
-            clerk,
-            desk,
-        ):  # what they did themselves stays with them; the report, its grounds and name do not
+        assert await running.fetch("notification", _OWED, UUID(child)) == [], (
+            "with the case its duties are done"
+        )
+        assert child not in str((await clerk.ask("agency/worklist"))["tasks"])
+        for who in (clerk, desk):
+            # What they did themselves stays with them; the report, its grounds and the name do not.
             page = await who.ask(f"agency/children/{child}")
             assert page["roles"] == []
             assert "reporting.report-filed.v1" not in str(page["chronology"])
