@@ -1,5 +1,6 @@
 """FastAPI made our way: commands become routes from their declaration, refusals become problem+json once."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
@@ -45,10 +46,11 @@ MOST_BYTES = 256 * 1024
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """The API page alone has scripts: those of this origin, and the few lines that start it."""
 Who = Callable[[Request], Awaitable[Principal]]
+_PURPOSE = "[a-z0-9-]{2,40}"
 _HEADERS: list[dict[str, Any]] = [
     {
         "name": "X-Purpose", "in": "header", "required": True,
-        "schema": {"type": "string", "pattern": "^[a-z0-9-]{2,40}$"},
+        "schema": {"type": "string", "pattern": f"^{_PURPOSE}$"},
         "description": "事由(编码) · What it is for, a code", "example": "case-work",
     },
     {
@@ -118,7 +120,7 @@ def who_asks(tokens: Checking, limits: Limits, reference: Reference, world: Worl
     async def find(request: Request) -> Principal:
         shown = await tokens.check(request.headers.get("authorization"))
         purpose = request.headers.get("x-purpose", "")
-        if not 2 <= len(purpose) <= 40 or not purpose.replace("-", "").isalnum() or not purpose.isascii():
+        if not re.fullmatch(_PURPOSE, purpose):
             raise PurposeMissing
         who = principal_of(shown, request.headers.get("x-post"), purpose, reference, day_of(world.now()))
         if not getattr(request.state, "uncounted", False):

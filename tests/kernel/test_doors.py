@@ -94,6 +94,7 @@ async def test_a_field_that_does_not_fit_is_named_in_both_languages(
         ({"json": CHILD, "headers": {"Authorization": "Bearer forged.token.here"}}, 401, "not-signed-in"),
         ({"json": CHILD, "headers": {"X-Purpose": None}}, 400, "purpose-missing"),
         ({"json": CHILD, "headers": {"X-Purpose": "<script>"}}, 400, "purpose-missing"),
+        ({"json": CHILD, "headers": {"X-Purpose": "CASE-WORK"}}, 400, "purpose-missing"),
         ({"json": CHILD, "headers": {"Idempotency-Key": None}}, 400, "key-missing"),
         ({"json": CHILD, "headers": {"Idempotency-Key": "short"}}, 400, "key-missing"),
         ({"json": CHILD, "path": "registry/no-such-command"}, 404, "not-found"),
