@@ -89,8 +89,14 @@ def diff(
     """比较规则表 · Who would see more or less by another table; with --data of a running platform, which bodies these are."""
     from services.notification.preview import changes
 
-    before = _table(old) if old else _now(folder_of(data, profile)) if data else disclosure_table()
-    found = changes(before, _table(new))
+    before = (
+        _table(old.name, old.read_bytes())
+        if old
+        else _now(folder_of(data, profile))
+        if data
+        else disclosure_table()
+    )
+    found = changes(before, _table(new.name, new.read_bytes()))
     bodies = _bodies(folder_of(data, profile), {c.role for c in found}) if data and found else {}
     if as_json:
         typer.echo(
@@ -100,12 +106,7 @@ def diff(
             )
         )
         return
-    for change in found:
-        typer.echo(_said(change))
-        for name, count in bodies.get(change.role, ()):
-            typer.echo(f"    {name}:{count} 名儿童 · children")
-    more = sum(c.more for c in found)
-    typer.echo(f"增加 {more} 项,减少 {len(found) - more} 项 · {more} more, {len(found) - more} less")
+    _echo([(change, bodies.get(change.role, ())) for change in found])
 
 
 @app.command()
@@ -118,11 +119,11 @@ def propose(
 ) -> None:
     """提请采用新的规则表 · Propose another table: it holds for nobody until a second person adopts it."""
     text = new.read_bytes()
-    content = _table(new) and text.decode()
+    _table(new.name, text)
 
     async def work(platform: "Platform") -> None:
         who = await platform.sign_in(await post_of(platform, as_post))
-        await who.do("registry/propose-disclosure-table", content=content)
+        await who.do("registry/propose-disclosure-table", content=text.decode())
         await platform.settled()
         await _show(who, hash_of(text))
 
@@ -154,26 +155,32 @@ async def _show(who: "Person", table: str) -> None:
     """Print what a proposed table would change."""
     from services.notification.preview import Change
 
-    for told in (await who.ask("notification/disclosure"))["proposed"]:
-        if told["content_hash"] != table:
-            continue
-        typer.echo(f"{table}(由{told['by']}提请 · proposed by this post)")
-        for each in told["changes"]:
-            bodies = each.pop("bodies")
-            name = each["data_class"] and DataClass(each["data_class"])
-            typer.echo(_said(Change(**each | {"role": Role(each["role"]), "data_class": name})))
-            for held in bodies:
-                typer.echo(f"    {held['body']}:{held['children']} 名儿童 · children")
-        more = sum(c["more"] for c in told["changes"])
-        typer.echo(
-            f"增加 {more} 项,减少 {len(told['changes']) - more} 项 · {more} more, {len(told['changes']) - more} less"
-        )
+    proposed = (await who.ask("notification/disclosure"))["proposed"]
+    told = next((each for each in proposed if each["content_hash"] == table), None)
+    if told is None:
+        raise fail(6, f"没有待签署的规则表 {table}。", "No such table waits for a second signature.")
+    typer.echo(f"{table}(由{told['by']}提请 · proposed by this post)")
+    found = []
+    for each in told["changes"]:
+        bodies = [(held["body"], held["children"]) for held in each.pop("bodies")]
+        name = each["data_class"] and DataClass(each["data_class"])
+        found.append((Change(**each | {"role": Role(each["role"]), "data_class": name}), bodies))
+    _echo(found)
 
 
-def _table(path: Path) -> Disclosure:
-    content = path.read_bytes()
+def _echo(found: "Sequence[tuple[Change, Sequence[tuple[str, int]]]]") -> None:
+    """Print what changes, for whom, and how much of it is more and less."""
+    for change, bodies in found:
+        typer.echo(_said(change))
+        for name, count in bodies:
+            typer.echo(f"    {name}:{count} 名儿童 · children")
+    more = sum(change.more for change, _ in found)
+    typer.echo(f"增加 {more} 项,减少 {len(found) - more} 项 · {more} more, {len(found) - more} less")
+
+
+def _table(name: str, content: bytes) -> Disclosure:
     if why := why_not(content):
-        raise fail(5, f"{path.name} 不是合格的规则表:{why}", "not a disclosure table, see above") from None
+        raise fail(5, f"{name} 不是合格的规则表:{why}", "not a disclosure table, see above") from None
     return Disclosure(content)
 
 
