@@ -18,6 +18,7 @@ from services.kernel.keys import KeyRing, WrongPassphrase
 from services.kernel.settings import Settings
 from services.kernel.world import RealWorld
 from services.kernel.wrapping import KeysDown, KeysRefused, OtherWrapping, Transit, protection_of
+from shouwang.client import Told
 from shouwang.embedded import secrets_of
 from shouwang.rotating import rotate
 from tests.helpers import Running, embedded
@@ -239,8 +240,13 @@ def test_a_renewed_token_is_taken_up_and_production_needs_no_passphrase(
 async def test_the_platform_registers_shows_and_erases_under_the_key_service(
     bao: Bao, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings_for(bao, tmp_path, monkeypatch)
+    token = settings_for(bao, tmp_path, monkeypatch)
     async with embedded() as running:
+        token.write_text("gone", encoding="utf8")
+        with pytest.raises(Told, match="503 keys-down"):
+            await running.register("程小禾")
+        token.write_text(bao.token(), encoding="utf8")
+        assert await running.fetch("registry", "select 1 from event where partition < 24") == []
         child = await running.register("程小满")
         await running.client.settled()
         assert "程小满" in str(await _page(running, child))
