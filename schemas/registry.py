@@ -157,13 +157,13 @@ class LedgerFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    name: Name | None = None
+    name: Annotated[Name | None, Field(description="姓名 · Name")] = None
     sex: Annotated[Sex | None, DataClass.NAME, Field(description="性别 · Sex")] = None
     ethnicity: Annotated[Line30 | None, DataClass.NAME, Field(description="民族 · Ethnic group")] = None
     birth_date: Annotated[
         PartialDate | None, DataClass.NAME, Field(description="出生日期 · Date of birth")
     ] = None
-    id_number: IdNumber | None = None
+    id_number: Annotated[IdNumber | None, Field(description="公民身份号码 · Resident ID number")] = None
     household_registered: Annotated[
         bool | None, DataClass.ADDRESS, Field(description="是否登记户口 · Household registered")
     ] = None
@@ -346,8 +346,10 @@ class GuardianshipDelegated(Event):
     starts: Annotated[OpenDay, Field(description="委托起始日期 · First day of the delegation")]
     instruments: Annotated[Codes, Field(description="已签署的文书 · Instruments signed")]
     name: Annotated[Name, Of("guardian")]
-    id_number: Annotated[IdNumber | None, Of("guardian")] = None
-    phone: Annotated[Phone | None, Of("guardian")] = None
+    id_number: Annotated[
+        IdNumber | None, Of("guardian"), Field(description="公民身份号码 · Resident ID number")
+    ] = None
+    phone: Annotated[Phone | None, Of("guardian"), Field(description="联系电话 · Telephone")] = None
     address: Annotated[
         Address | None, Of("guardian"), Field(description="居住地地址 · Address of the guardian")
     ] = None

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
-
-from pydantic import BaseModel
 
 from schemas.catalogue import EVENTS
-from schemas.event import Event, parts_of
+from schemas.described import fields_of
+from schemas.event import parts_of
 from schemas.fields import DataClass
 from schemas.notification import Role
 from schemas.reporting import ReportFiled
@@ -83,7 +81,7 @@ def disclosure_page() -> str:
 def _class(data_class: DataClass) -> Iterator[str]:
     fields: dict[str, list[str]] = {}
     for _, event in sorted(EVENTS.items()):
-        for name, said in _fields(event, data_class):
+        for _, name, said in fields_of(event, data_class):
             fields.setdefault(f"`{name}` {said}", []).append(event.title[0])
     if not fields:
         yield "目前没有事件含有此类字段。 · No event carries it yet."
@@ -108,30 +106,6 @@ def _class(data_class: DataClass) -> Iterator[str]:
     yield "|---|---|---|"
     for (role, clause), titles in shown.items():
         yield f"| {_said(ROLES[role])} | {clause} | {'; '.join(titles)} |"
-
-
-def _fields(event: type[Event], data_class: DataClass) -> Iterator[tuple[str, str]]:
-    """List (name, words) of an event's fields of a class, those of a person inside a block too."""
-    for part in parts_of(event):
-        if part.data_class is data_class:
-            field = event.model_fields[part.name]
-            yield part.name, field.description or ""
-            for model in _models(field.annotation):
-                for name, inner in model.model_fields.items():
-                    yield f"{part.name}.{name}", f"{_short(field.description)}:{inner.description or ''}"
-
-
-def _short(description: str | None) -> str:
-    return (description or "").partition(" · ")[0]
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 PAGES = {"authority.md": authority_page, "disclosure.md": disclosure_page}

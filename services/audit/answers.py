@@ -1,8 +1,11 @@
 """What the auditor is answered, as the API shows it."""
 
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+
+from schemas.fields import DataClass
 
 
 class Proof(BaseModel):
@@ -77,6 +80,73 @@ class Known(BaseModel):
     acknowledged: list[Item] = Field(description="已签收 · What it had acknowledged")
     read: list[Read] = Field(description="已查阅 · What it had read")
     checkpoint: str = Field(description="签名检查点 · The signed checkpoint that the proofs belong to")
+
+
+class Reader(BaseModel):
+    """A body that was given one class of a person's data."""
+
+    body: UUID = Field(description="单位编号 · Id of the body")
+    name: str = Field(description="单位 · Body")
+    role: str = Field(description="角色 · Role")
+    role_zh: str = Field(description="角色说明 · The role, in Chinese")
+    role_en: str = Field(description="角色说明(英文) · The role")
+    clauses: list[str] = Field(description="依据 · Clauses by which it was told")
+    since: str = Field(description="自何时起 · Since when")
+    until: str | None = Field(description="何时终止,仍可见则空 · When its role ended; empty while it lasts")
+    telling: str = Field(
+        description="首次告知的原始字节(JSON) · Exact bytes of the first telling, JSON: what its leaf hashes"
+    )
+    proof: Proof | None = Field(
+        description="首次告知在告知日志中的证明 · Proof of it; absent until the feed's log is whole so far"
+    )
+
+
+class Kept(BaseModel):
+    """One class of one person's data, and who has it."""
+
+    person: UUID = Field(description="所属人员编号 · Whose data it is")
+    whose: str = Field(
+        description="child 儿童本人,guardian 监护人等 · The child, or as what the person stands in the file"
+    )
+    data_class: DataClass = Field(description="数据类别 · Data class")
+    zh: str = Field(description="类别 · The class, in Chinese")
+    en: str = Field(description="类别(英文) · The class")
+    fields: list[str] = Field(description="该类别可含的栏目 · What may stand in it")
+    state: Literal["open", "sealed", "erased"] = Field(
+        description="open 可读,sealed 已封存,erased 已删除:后两种谁都看不到 · Sealed and erased nobody reads"
+    )
+    readers: list[Reader] = Field(description="看得到的单位 · Who sees it")
+
+
+class Seen(BaseModel):
+    """A look that somebody took at the child."""
+
+    at: str = Field(description="时间 · When")
+    name: str = Field(description="单位 · Body")
+    post: str | None = Field(
+        description="岗位;仅检察、审计机关和本单位可见 · Post, for auditors and one's own body"
+    )
+    purpose: str = Field(description="事由 · What for")
+    operation: str = Field(description="操作 · What was looked at")
+    classes: list[DataClass] = Field(description="涉及类别 · Classes shown")
+    log: str = Field(description="日志 · Log")
+    seq: int = Field(description="在日志中的序号 · Its place there")
+
+
+class Access(BaseModel):
+    """Who sees what of a child, by which clause, since when, and who looked."""
+
+    ids: list[UUID] = Field(description="该儿童的全部编号 · Every id of the child")
+    whole: bool = Field(
+        description="是否为全部;档案主管单位看不到办案、照料单位和公安的查阅"
+        " · All of it? The keeper of a file isn't told who works a case or has the child in care, nor when police looked"
+    )
+    kept: list[Kept] = Field(description="各人各类别 · By person and class")
+    looks: list[Seen] = Field(
+        description="谁看过,新的在前,至多二百条 · Who looked, newest first, 200 at most"
+    )
+    earlier: bool = Field(description="还有更早的:以 until 查询 · There are earlier ones: ask with `until`")
+    checkpoint: str = Field(description="签名检查点 · The signed checkpoint that the proofs lead to")
 
 
 class Recipient(BaseModel):

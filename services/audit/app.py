@@ -4,7 +4,8 @@ from pathlib import Path
 
 from schemas.look import LOOK_LOGS
 from services.audit.again import Comparing
-from services.audit.api import Auditing, routes
+from services.audit.api import routes
+from services.audit.auditing import Auditing
 from services.audit.log import STORES, fold
 from services.audit.note import Signer
 from services.audit.reads import Reads

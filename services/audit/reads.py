@@ -1,6 +1,6 @@
 """Who read what, as the audit service heard it: a leaf a look, in a log for each service that answers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,16 @@ class Reads:
             await compare(rows, records)
         for log, incarnation in {r.source: r.store for r in records}.items():
             await grow(rows, log, incarnation)
+
+    async def at(
+        self, children: Sequence[UUID], until: datetime, bodies: Collection[UUID] | None, most: int
+    ) -> Sequence[Any]:
+        """Return looks at these children up to a moment, the newest first: anybody's, or what these bodies read."""
+        return await self._database.fetch(
+            "select log, seq, look from read where about && $1::text[] and at <= $2"
+            " and ($3::uuid[] is null or (agency = any($3) and log = 'agency')) order by at desc, log, seq desc limit $4",
+            [str(child) for child in children], until, None if bodies is None else list(bodies), most,
+        )  # fmt: skip
 
     async def of(self, body: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
         """Return a body's looks at these children up to a moment, in order."""

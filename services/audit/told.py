@@ -61,14 +61,30 @@ class Told:
         )  # fmt: skip
 
     async def _told(self, where: str, agency: UUID, *values: Any) -> Sequence[Any]:
+        return await self._tellings(f"t.agency = $1 and {where}", agency, *values)
+
+    async def _tellings(self, where: str, *values: Any) -> Sequence[Any]:
         found = await self._database.fetch(
             "select t.*, l.store, l.seq as place, l.envelope from told t left join leaf l using (event)"
-            f" where t.agency = $1 and {where}",
-            agency, *values,
-        )  # fmt: skip
+            f" where {where}",
+            *values,
+        )
         if any(row["envelope"] is None for row in found):
             raise NotYet
         return found
+
+    async def told_of(self, children: Sequence[UUID]) -> Sequence[Any]:
+        """Return what anybody was told about these children, in order of telling. Raises NotYet."""
+        return await self._tellings("t.child = any($1::uuid[]) order by t.seq", list(children))
+
+    async def events_of(self, children: Sequence[UUID], types: Sequence[str]) -> list[bytes]:
+        """Return the envelopes of these types about these children, in order of each log."""
+        found = await self._database.fetch(
+            "select envelope from leaf where subject = any($1::text[]) and type = any($2::text[])"
+            " order by recorded_at::timestamptz, store, seq",
+            [str(child) for child in children], list(types),
+        )  # fmt: skip
+        return [row["envelope"] for row in found]
 
     async def acknowledged(self, agency: UUID, children: Sequence[UUID], until: datetime) -> Sequence[Any]:
         """Return the acknowledgements that a body had given."""
