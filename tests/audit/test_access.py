@@ -173,7 +173,7 @@ async def test_what_is_erased_or_sealed_is_said_to_be_read_by_nobody(lived: Live
         return {k["state"] for k in (await access(auditor, child))["kept"]}
 
     assert await states() == {"open"}
-    person = {"person": child, "children": [child], "basis": "CASE_2026_17"}
+    person: dict[str, Any] = {"person": child, "children": [child], "basis": "CASE_2026_17"}
     await officer.do("registry/seal-subject", **person)
     assert await states() == {"sealed"}
     await officer.do("registry/unseal-subject", **person)
