@@ -52,6 +52,17 @@ CLASSES: dict[DataClass, Words] = {
     DataClass.REPORTER: ("报告人", "reporter"),
     DataClass.WORKER: ("工作人员", "worker"),
 }
+OPERATIONS: dict[str, Words] = {
+    "page": ("儿童档案页", "the child's page"),
+    "worklist": ("待办事项", "the worklist"),
+    "ledger": ("台账", "the ledger"),
+    "search": ("查找", "a search"),
+    "candidates": ("登记前查重", "who on file may be the child"),
+    "export": ("导出台账", "an export of the ledger"),
+    "known": ("某单位知道什么", "what a body knew"),
+    "access": ("谁看得到什么", "who sees what"),
+}
+"""What is looked at."""
 SCOPES: dict[str, Words] = {
     "own_region": ("本辖区内", "in its own region"),
     "addressee": ("该事项的收件单位", "where the matter was sent to it"),

@@ -473,6 +473,33 @@ def check_receipt(
     typer.echo("\n".join(["成立 · Holds", told.kind, *(f"{word} {value}" for word, value in told.told)]))
 
 
+@app.command("check-answer")
+def check_answer(
+    answer: Annotated[Path, typer.Argument(help="保存的答复(JSON) · The answer as it was saved", dir_okay=False, exists=True)],
+    *,
+    key: Annotated[
+        str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
+    ],
+) -> None:  # fmt: skip
+    """核验保存的审计答复 · Verify a saved answer offline: who was told or looked, as what, by which clause, when."""
+    from services.audit.checking import check_answer as check
+    from services.audit.note import NoteBroken
+
+    file = Path(key)
+    public = file.read_text(encoding="utf8") if file.is_file() else key
+    try:
+        told = check(json.loads(answer.read_text(encoding="utf8", errors="replace")), public)
+    except (NoteBroken, ValueError):
+        raise fail(
+            7,
+            "答复不成立:格式、签名或证明不对,内容可能被改动。",
+            "The answer doesn't hold: its form, signature or a proof is not right; it may have been altered.",
+        ) from None
+    typer.echo(
+        f"成立 · Holds: {told.proved} 项有证明 proved, {told.unproved} 项当时尚无证明 had no proof yet, {told.moment}"
+    )
+
+
 @app.command()
 def trace(*, as_json: AsJson = False) -> None:
     """需求对照 · Which requirement is met by which events, code and tests."""

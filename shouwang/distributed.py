@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx2
@@ -16,16 +17,20 @@ from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.audit.checkpoints import LeafDiffers, LogDiffers, SignedNoteBroken
 from services.audit.signing_key import AuditKeyRefused
+from services.console import app as console
 from services.kernel.bus import TOPICS
 from services.kernel.bus_kafka import KafkaBus
 from services.kernel.settings import Settings
 from services.kernel.telemetry import log, set_up_logs
 from services.kernel.waiting import within
+from services.kernel.world import RealWorld
 from shouwang.embedded import DEMO_COUNTY, secrets_of
 from shouwang.serving import Serving, open_service
 
 _START_SECONDS = 60
 _WATCH_SECONDS = 0.2
+PAGES = "console"
+PROCESSES = (*SERVICES, PAGES)
 _NOT_SIGNED = {refusal().code for refusal in (LogDiffers, LeafDiffers, SignedNoteBroken)}
 
 
@@ -51,8 +56,9 @@ class Distributed:
         self._kafka = kafka
         self._founding = founding
         self._new_audit_key = new_audit_key
-        self._ports = [port + i if port else _free_port() for i in range(len(SERVICES))]
-        self.urls = {name: f"http://127.0.0.1:{p}" for name, p in zip(SERVICES, self._ports, strict=True)}
+        self._ports = {name: port + i if port else _free_port() for i, name in enumerate(PROCESSES)}
+        self.urls = {name: f"http://127.0.0.1:{self._ports[name]}" for name in SERVICES}
+        self.pages = f"http://127.0.0.1:{self._ports[PAGES]}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -65,10 +71,10 @@ class Distributed:
         await prepare(self._postgres.url("postgres"), secret)
         await refuse_ahead(self._postgres.url)
         await create_topics(self._kafka.bootstrap, TOPICS)
-        for name in SERVICES:
+        for name in PROCESSES:
             self.processes[name] = self._spawn(name, secret)
         try:
-            await asyncio.gather(*(self._ready(name) for name in SERVICES))
+            await asyncio.gather(*(self._ready(name) for name in PROCESSES))
         except StartFailed:
             await self.stop()
             raise
@@ -77,16 +83,10 @@ class Distributed:
 
     def _spawn(self, name: str, secret: str) -> subprocess.Popen[bytes]:
         told = secrets_of(self._folder)
-        connections = urls(name, self._postgres.url, secret)
         environment = {
-            **os.environ,
-            "SHOUWANG_DATABASE_URL": connections["app"], "SHOUWANG_OWNER_URL": connections["owner"],
-            "SHOUWANG_PROJECTOR_URL": connections.get("projector", ""), "SHOUWANG_KAFKA": self._kafka.bootstrap,
-            "SHOUWANG_KEY_RING": str(self._folder / "keys.sqlite"), "SHOUWANG_KEY_PASSPHRASE": told["key_passphrase"],
-            "SHOUWANG_TOKEN_SECRET": told["token_secret"], "SHOUWANG_SERVICE_SECRET": told["service_secret"],
-            "SHOUWANG_PORT": str(self._ports[SERVICES.index(name)]),
-            "SHOUWANG_NOTIFICATION_URL": self.urls["notification"],
-            "SHOUWANG_AUDIT_KEY": str(self._folder / "audit.key"), "SHOUWANG_NEW_AUDIT_KEY": str(self._new_audit_key),
+            **os.environ, "SHOUWANG_PORT": str(self._ports[name]), "SHOUWANG_SERVICE_SECRET": told["service_secret"],
+            **{f"SHOUWANG_{other.upper()}_URL": self.urls[other] for other in ("notification", "registry", "agency", "audit")},
+            **({} if name == PAGES else self._told_service(name, secret, told)),
         }  # fmt: skip
         founding = [str(self._founding)] if self._founding and name == "registry" else []
         with (self._folder / f"{name}.log").open("ab") as out:
@@ -95,6 +95,17 @@ class Distributed:
                 cwd=Path(__file__).parents[1],
             )  # fmt: skip
 
+    def _told_service(self, name: str, secret: str, told: Mapping[str, str]) -> dict[str, str]:
+        """Return what a service is told beyond what the pages are: these get no database, no keys and no broker."""
+        connections = urls(name, self._postgres.url, secret)
+        return {
+            "SHOUWANG_DATABASE_URL": connections["app"], "SHOUWANG_OWNER_URL": connections["owner"],
+            "SHOUWANG_PROJECTOR_URL": connections.get("projector", ""), "SHOUWANG_KAFKA": self._kafka.bootstrap,
+            "SHOUWANG_KEY_RING": str(self._folder / "keys.sqlite"), "SHOUWANG_KEY_PASSPHRASE": told["key_passphrase"],
+            "SHOUWANG_TOKEN_SECRET": told["token_secret"],
+            "SHOUWANG_AUDIT_KEY": str(self._folder / "audit.key"), "SHOUWANG_NEW_AUDIT_KEY": str(self._new_audit_key),
+        }  # fmt: skip
+
     async def _ready(self, name: str) -> None:
         async with httpx2.AsyncClient() as http, asyncio.timeout(_START_SECONDS):
             while True:
@@ -102,7 +113,7 @@ class Distributed:
                     words = (self._folder / f"{name}.log").read_text(encoding="utf8", errors="replace")
                     raise StartFailed(f"{name}: {words.strip().rpartition(chr(10))[2]}")
                 try:
-                    answer = await http.get(f"{self.urls[name]}/{name}/health/ready")
+                    answer = await http.get(f"{self.urls.get(name, self.pages)}/{name}/health/ready")
                     # A log that does not hold stops the signing of checkpoints, and nobody's work.
                     if answer.status_code == 200 or answer.json().get("code") in _NOT_SIGNED:
                         return
@@ -148,7 +159,7 @@ def _free_port() -> int:
 
 
 async def serve(name: str, founding: Path | None) -> None:
-    """Run one service in this process until it is told to stop, or its parent is gone."""
+    """Run one service, or the pages, in this process until it is told to stop, or its parent is gone."""
     import signal
 
     set_up_logs(name)
@@ -156,9 +167,17 @@ async def serve(name: str, founding: Path | None) -> None:
     connections = {"owner": settings.owner_url, "app": settings.database_url}
     if settings.projector_url:
         connections["projector"] = settings.projector_url
-    bus = KafkaBus(settings.kafka, settings.instance)
-    service = await open_service(name, settings, connections, bus, founding=founding)
-    serving = Serving({name: service}, settings.host, settings.port)
+    bus = None if name == PAGES else KafkaBus(settings.kafka, settings.instance)
+    if bus is None:
+        places = {
+            "registry": settings.registry_url,
+            "agency": settings.agency_url,
+            "audit": settings.audit_url,
+        }
+        serving = Serving({}, settings.host, settings.port, console.build(settings, places, RealWorld()))
+    else:
+        service = await open_service(name, settings, connections, bus, founding=founding)
+        serving = Serving({name: service}, settings.host, settings.port)
     await serving.start()
     told, parent = asyncio.Event(), os.getppid()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -166,7 +185,8 @@ async def serve(name: str, founding: Path | None) -> None:
     while os.getppid() == parent and not await within(1, told):
         pass
     await serving.stop()
-    await bus.close()
+    if bus is not None:
+        await bus.close()
 
 
 if __name__ == "__main__":

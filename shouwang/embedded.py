@@ -10,6 +10,7 @@ from infra.databases import SERVICES, grants, prepare, urls
 from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.agency.versions import Versions
+from services.console import app as console
 from services.kernel.bus import Bus
 from services.kernel.bus_embedded import EmbeddedBus
 from services.kernel.ciphers import Cipher
@@ -85,6 +86,7 @@ class Embedded:
         self._keys = keys
         self._new_audit_key = new_audit_key
         self.services: dict[str, Service] = {}
+        self.urls: dict[str, str] = {}
 
     @property
     def versions(self) -> Versions:
@@ -107,10 +109,11 @@ class Embedded:
                 feed=notification.disclosed if isinstance(notification, Notification) else None,
                 world=world, cipher=self._cipher, keys=self.keys,
             )  # fmt: skip
-        self._serving = Serving(self.services, settings.host, self._port)
+        pages = console.build(settings, self.urls, world)
+        self._serving = Serving(self.services, settings.host, self._port, pages)
         await self._serving.start()
-        base = f"http://127.0.0.1:{self._serving.port}"
-        self.urls = dict.fromkeys(SERVICES, base)
+        self.pages = f"http://127.0.0.1:{self._serving.port}"
+        self.urls |= dict.fromkeys(SERVICES, self.pages)
 
     async def stop(self) -> None:
         """Stop in order."""

@@ -82,6 +82,7 @@ async def _serve(
         return
     base = platform.urls
     typer.echo("\n接下来 · Where to go on")
+    typer.echo(f"  网页 pages    {platform.pages}/")
     for name, url in base.items():
         typer.echo(f"  {name:13} {url}/{name}/docs")
     typer.echo(

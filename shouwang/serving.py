@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from infra.databases import grants, migrations
 from services.agency import app as agency
@@ -109,16 +110,18 @@ def _live_feed(settings: Settings, bus: Bus, world: World) -> live.Feed:
 class Together:
     """One ASGI application over all services of a process: the first part of the path names the service."""
 
-    def __init__(self, services: Mapping[str, Service]) -> None:
-        """Serve these."""
-        self._services = services
+    def __init__(self, services: Mapping[str, Service], pages: FastAPI | None = None) -> None:
+        """Serve these, and the pages at the root and below `/console`."""
+        self._apps = {name: service.app for name, service in services.items()}
+        if pages is not None:
+            self._apps |= {"": pages, "console": pages}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Hand a request to its service; anything else is the registry's, which answers that it isn't there."""
         if scope["type"] == "lifespan":
             return
-        service = self._services.get(scope["path"].split("/")[1]) or next(iter(self._services.values()))
-        await service.app(scope, receive, send)
+        app = self._apps.get(scope["path"].split("/")[1]) or next(iter(self._apps.values()))
+        await app(scope, receive, send)
 
 
 # A traceback may quote what somebody typed: on_accident logs the kind of error, uvicorn nothing.
@@ -142,11 +145,13 @@ class _Server(uvicorn.Server):
 class Serving:
     """Services over one port, started and stopped in order."""
 
-    def __init__(self, services: Mapping[str, Service], host: str, port: int) -> None:
+    def __init__(
+        self, services: Mapping[str, Service], host: str, port: int, pages: FastAPI | None = None
+    ) -> None:
         """Serve these at this address."""
         self._services = services
         config = uvicorn.Config(
-            Together(services), host=host, port=port, log_config=None, access_log=False, lifespan="off",
+            Together(services, pages), host=host, port=port, log_config=None, access_log=False, lifespan="off",
             timeout_graceful_shutdown=5, server_header=False, h11_max_incomplete_event_size=64 * 1024,
         )  # fmt: skip
         self._server = _Server(config)

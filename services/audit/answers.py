@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from schemas.fields import DataClass
+from schemas.reference import BodyKind
 
 
 class Proof(BaseModel):
@@ -80,6 +81,15 @@ class Known(BaseModel):
     acknowledged: list[Item] = Field(description="已签收 · What it had acknowledged")
     read: list[Read] = Field(description="已查阅 · What it had read")
     checkpoint: str = Field(description="签名检查点 · The signed checkpoint that the proofs belong to")
+
+
+class BodyTold(BaseModel):
+    """A body that somebody may ask about."""
+
+    id: UUID = Field(description="单位编号 · Id of the body")
+    name: str = Field(description="单位 · Body")
+    kind: BodyKind = Field(description="单位类别 · Kind of body")
+    region: str = Field(description="区划 · Region")
 
 
 class Reader(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from services.audit.answers import (
     Access,
+    BodyTold,
     Checkpoint,
     Disclosed,
     Hashes,
@@ -80,6 +81,11 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
         event: Annotated[UUID, Query(description="事件编号 · Id of the event")],
     ) -> list[Recipient]:
         return await auditing.recipients(await who(request), event)
+
+    @router.get("/bodies", summary="参与单位 · The bodies that take part")
+    async def bodies(request: Request, x_purpose: Purpose) -> list[BodyTold]:  # noqa: ARG001
+        await who(request)
+        return auditing.bodies()
 
     @router.get("/key", summary="检查点公钥,各单位均可取 · The public key of checkpoints, for every body")
     async def key(request: Request, x_purpose: Purpose) -> Key:  # noqa: ARG001

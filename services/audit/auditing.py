@@ -14,6 +14,7 @@ from schemas.reference import BodyKind
 from schemas.words import CLASSES, ROLES
 from services.audit.answers import (
     Access,
+    BodyTold,
     Checkpoint,
     Disclosed,
     Hashes,
@@ -74,6 +75,11 @@ class Auditing:
         """Return the public key, for whoever is signed in."""
         replaced = [Replaced(at=r.at, key=r.key) for r in self._signer.renewed]
         return Key(name=self._signer.name, key=self._signer.public, replaced=replaced)
+
+    def bodies(self) -> list[BodyTold]:
+        """Return the bodies that take part, by region and name, for whoever is signed in."""
+        found = sorted(self._reference.bodies.values(), key=lambda body: (body.region, body.name))
+        return [BodyTold(id=b.id, name=b.name, kind=b.kind, region=b.region) for b in found]
 
     async def signed(self, who: Principal) -> Checkpoint:
         """Return a checkpoint of this moment."""

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     rate_per_minute: int = 6000
     """Requests a minute that a body may send to one process of a service; 0 is no limit. Reports are never counted."""
     notification_url: str = "http://127.0.0.1:8004"
+    registry_url: str = "http://127.0.0.1:8000"
+    agency_url: str = "http://127.0.0.1:8000"
+    audit_url: str = "http://127.0.0.1:8000"
+    """Where the pages ask."""
+    public_url: str = ""
+    """Address by which browsers reach the pages, if not the one they ask at: behind a proxy that does TLS, https."""
     audit_key: Path = Path("audit.key")
     """The audit service's signing key (Ed25519); made at the first start, and missed at any later one."""
     new_audit_key: bool = False

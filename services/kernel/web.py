@@ -249,7 +249,7 @@ def application(
     app.add_exception_handler(RequestValidationError, _on_bad_parameters)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, on_accident)
-    app.add_middleware(_Guard)
+    app.add_middleware(Guard)
     _lift_definitions(app)
     return app
 
@@ -283,18 +283,22 @@ def _health(
     return router
 
 
-class _Guard:
+class Guard:
     """Puts what browsers must obey on every answer, and counts it. Plain ASGI: what wraps requests takes longer than many."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, policy: str = _POLICY) -> None:
+        """Put `policy` on every answer of `app`: what its pages may load."""
         self._app = app
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                headers["Content-Security-Policy"] = _POLICY
+                headers["Content-Security-Policy"] = self._policy
                 headers["Cache-Control"] = "no-store"
                 headers["Referrer-Policy"] = "no-referrer"
                 route = getattr(scope.get("route"), "path", "?")

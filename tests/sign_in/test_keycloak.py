@@ -17,10 +17,11 @@ import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
+from services.kernel.code_flow import CLIENT, challenge_of
 from services.kernel.errors import NotSignedIn
 from services.registry.founding import body_id, person_id, post_id
 from shouwang.client import Person, Told
-from shouwang.signing_in import CLIENT, challenge_of, sign_in
+from shouwang.signing_in import sign_in
 from tests.helpers import Running, embedded
 from tests.sign_in.keycloak import PASSWORD, Keycloak
 
@@ -136,6 +137,38 @@ async def test_a_code_is_worth_nothing_without_the_verifier_of_who_asked(
     assert "error=invalid_request" in without.headers["location"]
 
 
+def pages(running: Running) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(base_url=running.platform.pages, timeout=60)
+
+
+async def came_back(browser: httpx2.AsyncClient, visitor: httpx2.AsyncClient, user: str) -> str:
+    """Begin at the pages and sign in at the provider; returns the address that it sends the browser back to."""
+    begun = await visitor.get("/console/sign-in")
+    assert begun.status_code == 303
+    return (await submit(browser, begun.headers["location"], user)).headers["location"]
+
+
+@pytest.mark.req("PLT-06")
+async def test_a_person_signs_in_to_the_pages_at_the_provider_and_nobody_elses_answer_is_taken(
+    running: Running, browser: httpx2.AsyncClient
+) -> None:
+    async with pages(running) as visitor, pages(running) as other:
+        back = await came_back(browser, visitor, "clerk")
+        assert back.startswith(f"{running.platform.pages}/console/back?")
+        assert (await other.get(back)).status_code == 401, "whoever didn't begin it"
+        async with httpx2.AsyncClient(timeout=60) as elsewhere:
+            await came_back(elsewhere, other, "county")
+        assert (await other.get(back)).status_code == 401, "somebody else's answer"
+        entered = await visitor.get(back)
+        assert (entered.status_code, entered.headers.get("location")) == (303, "/console/"), entered.text
+        home = await visitor.get("/console/")
+        assert "青禾镇人民政府 · 青禾镇民政办事员" in home.text
+        assert (await visitor.get(back)).status_code == 401, "an answer is taken once"
+        assert (
+            await visitor.post("/console/sign-in", data={"post": str(post_id("procurator"))})
+        ).status_code in {404, 405, 422}
+
+
 @pytest.mark.req("PLT-06")
 async def test_of_several_posts_one_is_chosen_and_leaving_one_ends_its_rights_under_the_same_token(
     keycloak: Keycloak, running: Running, browser: httpx2.AsyncClient
@@ -168,6 +201,13 @@ async def test_of_several_posts_one_is_chosen_and_leaving_one_ends_its_rights_un
         await newcomer.ask("registry/imports")
     assert refused.value.body["code"] == "post-not-chosen"
     assert sorted(refused.value.body["facts"]["posts"]) == sorted([str(own), str(deputy)])
+    async with pages(running) as visitor:
+        came = await visitor.get(await came_back(browser, visitor, "newcomer"))
+        assert came.headers["location"] == "/console/posts"
+        assert "云岭乡民政办事员" in (await visitor.get("/console/posts")).text
+        chosen = await visitor.post("/console/posts", data={"post": str(deputy)})
+        assert chosen.headers["location"] == "/console/"
+        assert "青禾镇民政办事员(代)" in (await visitor.get("/console/")).text
     standing_in = Person(running.client, token, post=deputy)
     await standing_in.do("registry/register-child", region="990101001001", name="王小满")
     with pytest.raises(Told):

@@ -86,6 +86,9 @@ class Proxied(Distributed):
         self._proxy_ports = ports
 
     def _spawn(self, name: str, secret: str) -> Any:
+        if name not in self._proxy_ports:  # the pages reach neither
+            return super()._spawn(name, secret)
+
         class Bootstrap:
             bootstrap = f"{_HOST}:{self._proxy_ports[name]}"
 
