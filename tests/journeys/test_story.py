@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,7 @@ from infra.postgres import Postgres
 from services.kernel.bus_embedded import Chaos, EmbeddedBus
 from services.kernel.keys import KeyRing
 from services.kernel.world import RealWorld
+from services.registry.founding import post_id
 from shouwang.client import Person, Platform, Told
 from shouwang.demo_ledger import GRANDMOTHER_NAME, SIBLING_NAMES
 from shouwang.distributed import Distributed
@@ -197,6 +199,14 @@ async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kaf
 
         assert await canonical_dump(fetch, ring) == dump
         before = await exact_dump(fetch)
+        async with httpx2.AsyncClient(base_url=platform.pages, follow_redirects=True, timeout=60) as browser:
+            await browser.post("/console/sign-in", data={"post": str(post_id("procurator"))})
+            await platform.kill("console")
+            (child,) = (await fetch("agency", "select child from child limit 1"))[0]
+            page = await browser.get("/console/child", params={"child": str(child)})
+            assert (page.status_code, "谁看得到该儿童的什么" in page.text) == (200, True), (
+                "nobody is signed out by it"
+            )
         await asyncio.to_thread(kafka.wipe)
         from infra.kafka import create_topics
         from services.kernel.bus import TOPICS
