@@ -13,6 +13,8 @@ from schemas.notification import Role
 
 SHIPPED = Path(__file__).parent / "disclosure.yaml"
 ANY_TYPE = "*"
+MUST_HEAR = ("notification.access-granted.v1", "notification.access-ended.v1", "registry.subject-erased.v1")
+"""What every role must be told, whatever else: by these a body's views let go of what is no longer its to see."""
 
 
 class Rule(BaseModel):
@@ -56,6 +58,9 @@ def why_not(content: bytes) -> str | None:
         return f"无法读懂 · can't be understood: {'.'.join(map(str, first)) or type(error).__name__}"
     for kind in table.keys() - EVENTS.keys() - {ANY_TYPE}:
         return f"没有此类事件 · no such event: {kind[:80]}"
+    for kind in MUST_HEAR:
+        for role in read_table(SHIPPED.read_bytes())[kind].keys() - table.get(kind, {}).keys():
+            return f"须告知权限与删除 · must be told of its access and of erasures: {kind}, {role}"
     for kind, roles in table.items():
         for role, rule in roles.items():
             if DataClass.REPORTER in rule.show and role is not Role.CASE_POLICE:

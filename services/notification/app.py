@@ -47,6 +47,9 @@ def build(tools: Tools) -> Notification:
     feed = FeedLog(tools.database)
     router = Router(lambda: adopted_table(reference.disclosure), tools.world, reactions, rules)
 
+    async def table_readable() -> None:
+        adopted_table(reference.disclosure)
+
     def grew() -> None:
         path.store.grew.set()
         feed.grew.set()
@@ -64,7 +67,7 @@ def build(tools: Tools) -> Notification:
             command_routes(path.commands, path.who), table_routes(reference, tools.database, path.who),
             internal_routes(disclosed, tools.service_secret),
         ],
-        [tools.database.ping], lambda: positions_of(path.store, consumers, feed),
+        [tools.database.ping, table_readable], lambda: positions_of(path.store, consumers, feed),
     )  # fmt: skip
     loops = [path.store.run, path.relay.run, Relay(FEED, tools.database, feed, tools.bus).run, clock.run]
     return Notification(

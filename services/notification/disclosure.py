@@ -3,11 +3,15 @@
 from functools import cache, lru_cache
 from uuid import UUID
 
+from pydantic import ValidationError
+from yaml import YAMLError
+
 from schemas.disclosure import ANY_TYPE, SHIPPED, Rule, hash_of, read_table
 from schemas.envelope import Envelope
 from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.platform import FactCorrected
 from schemas.reporting import RecusalSet
+from services.kernel.errors import StoreDown
 
 
 class Disclosure:
@@ -56,7 +60,16 @@ def disclosure_table() -> Disclosure:
     return Disclosure(SHIPPED.read_bytes())
 
 
+class TableUnreadable(StoreDown):
+    """本版本读不懂已采用的告知规则表,暂停告知,未遗失任何记录:请退回原版本,另行采用新表后再升级。 · This release can't read the adopted table: nobody is told anything until it can, nothing is lost. Go back to the release before, adopt another table, then upgrade."""  # noqa: E501
+
+
 @lru_cache(8)
 def adopted_table(content: str | None) -> Disclosure:
-    """Return the table of an adopted text, or the shipped one where none was adopted."""
-    return disclosure_table() if content is None else Disclosure(content.encode())
+    """Return the table of an adopted text, or the shipped one where none was adopted. Raises TableUnreadable."""
+    if content is None:
+        return disclosure_table()
+    try:
+        return Disclosure(content.encode())
+    except (ValidationError, YAMLError) as error:
+        raise TableUnreadable from error

@@ -1,14 +1,16 @@
 """A table that two have signed holds from then on, for everybody, also after a start anew; nothing that was told changes."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from schemas.disclosure import SHIPPED, hash_of
-from services.notification.disclosure import disclosure_table
+from services.notification.disclosure import Disclosure, adopted_table, disclosure_table
 from services.registry.founding import body_id, post_id
 from shouwang.cli import app
 from shouwang.client import Platform, Told
@@ -105,3 +107,35 @@ def test_what_is_no_table_is_refused_before_anything_is_sent(tmp_path: Path) -> 
     done = CliRunner().invoke(app, ["disclosure", "propose", str(broken), "--as", "county-officer"])
     assert done.exit_code == 5
     assert "没有此类事件" in done.output
+
+
+@pytest.mark.req("PRV-03")
+async def test_a_table_that_this_release_can_not_read_stops_the_telling_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with embedded() as running:
+        notification = running.platform.services["notification"]
+        adopted = "registry.child-registered.v1: {a-role-that-is-gone: {show: [name], clause: x}}"
+        monkeypatch.setattr(notification.reference, "disclosure", adopted)
+        asked: list[str | None] = []
+
+        def counted(content: str | None) -> Disclosure:
+            asked.append(content)
+            return adopted_table(content)
+
+        monkeypatch.setattr("services.notification.app.adopted_table", counted)
+        child = await running.register("程小五")
+        asked.clear()
+        ready = await running.client.http.get(
+            f"{running.client.urls['notification']}/notification/health/ready"
+        )
+        assert (ready.status_code, ready.json()["code"]) == (503, "table-unreadable")
+        async with asyncio.timeout(60):
+            while len(asked) < 3:  # the router tries, and tries again
+                await asyncio.sleep(0.02)
+        assert await running.fetch("notification", "select 1 from feed where child = $1", UUID(child)) == []
+        assert await running.fetch("notification", "select 1 from parked") == []
+        monkeypatch.setattr(notification.reference, "disclosure", None)
+        await running.client.settled()
+        told = await running.fetch("notification", "select 1 from feed where child = $1", UUID(child))
+        assert len(told) > 3

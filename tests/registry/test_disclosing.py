@@ -81,6 +81,13 @@ def changed(event: str, role: str, show: list[str]) -> str:
     return yaml.safe_dump(table, allow_unicode=True)
 
 
+def without(event: str, role: str | None = None) -> str:
+    """The shipped table without what a role, or anybody, is told of an event."""
+    table = yaml.safe_load(SHIPPED.read_bytes())
+    table[event] = {r: rule for r, rule in table[event].items() if role is not None and r != role}
+    return yaml.safe_dump(table, allow_unicode=True)
+
+
 @pytest.mark.req("PRV-01", "PRV-03")
 @pytest.mark.parametrize(
     ("content", "why"),
@@ -90,6 +97,8 @@ def changed(event: str, role: str, show: list[str]) -> str:
         (changed("made.up.v1", "ledger", []), "no such event"),
         (changed("registry.child-registered.v1", "stranger", []), "child-registered"),
         (changed("registry.child-registered.v1", "village", ["everything"]), "village.show"),
+        (without("notification.access-ended.v1", "village"), "village"),
+        (without("registry.subject-erased.v1"), "subject-erased"),
         ("registry.child-registered.v1: [", "ParserError"),
         ("[" * 3000, "RecursionError"),
         ("- 1", "understood"),
