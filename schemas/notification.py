@@ -33,6 +33,8 @@ class Role(StrEnum):
     CASE_POLICE = "case_police"
     RESPONDER = "responder"
     CARER = "carer"
+    SCHOOL = "school"
+    """Keeps a file of its pupil (REG-23)."""
     ASSESSOR = "assessor"
     """A member of the assessment, as the pack names them: called in by the township (F-31)."""
     EMERGENCY = "emergency"

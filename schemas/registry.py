@@ -440,6 +440,43 @@ class ChildRecordTransferred(Event):
     receiver: Annotated[BodyId, Field(description="接收单位 · The body that took over")]
 
 
+class SchoolFileOpened(Event):
+    """A school keeps a file of its pupil from now on. [REG-23 REG-24]"""
+
+    type: ClassVar[str] = "registry.school-file-opened.v1"
+    title: ClassVar[tuple[str, str]] = ("建立在校档案", "School file opened")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-23", "REG-24")
+
+    child: ChildId
+    region: Region
+    school: Annotated[BodyId, Field(description="就读学校、幼儿园 · The school or kindergarten")]
+    starts: Annotated[OpenDay, Field(description="入学日期 · First day there")]
+
+
+class Leaving(StrEnum):
+    """How a child left a school."""
+
+    MOVED_ON = "moved_on"
+    """To another school."""
+    FINISHED = "finished"
+    DROPPED_OUT = "dropped_out"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class SchoolFileClosed(Event):
+    """A child left a school, which is told of it no more. [REG-23]"""
+
+    type: ClassVar[str] = "registry.school-file-closed.v1"
+    title: ClassVar[tuple[str, str]] = ("结束在校档案", "School file closed")
+    requirements: ClassVar[tuple[str, ...]] = ("REG-23",)
+
+    child: ChildId
+    region: Region
+    school: Annotated[BodyId, Field(description="学校、幼儿园 · The school or kindergarten")]
+    ends: Annotated[OpenDay, Field(description="离校日期 · Last day there")]
+    leaving: Annotated[Leaving, DataClass.OPEN, Field(description="离校情形 · How the child left")]
+
+
 class _OfPerson(Event):
     """What happened to a person's data in one file."""
 

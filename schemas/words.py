@@ -29,6 +29,7 @@ ROLES: dict[Role, Words] = {
     Role.CASE_POLICE: ("办案公安", "the police who work the case"),
     Role.RESPONDER: ("收到公安通报的乡镇", "the township that was sent the police notice"),
     Role.CARER: ("临时照料机构", "the institution that cares for the child"),
+    Role.SCHOOL: ("就读学校、幼儿园", "the school or kindergarten that the child attends"),
     Role.ASSESSOR: ("评估成员单位", "a body that takes part in the assessment"),
     Role.EMERGENCY: ("紧急查阅", "a body with emergency access"),
     Role.AUTHOR: ("该事项的办理单位", "the body whose own act it is"),

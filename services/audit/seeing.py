@@ -18,7 +18,7 @@ GRANTS = (AccessGranted.type, AccessEnded.type)
 CLOSING = (SubjectErased.type, SubjectSealed.type, SubjectUnsealed.type)
 _FOR_EVER = frozenset({Role.AUTHOR, Role.PARTY, Role.CORRECTED})
 """Roles that no grant gave and none ends: what a body did itself, or was named in."""
-_FOR_KEEPER = frozenset({"ledger", "village", "supervisor", "area_police", "emergency", "author"})
+_FOR_KEEPER = frozenset({"ledger", "village", "supervisor", "area_police", "school", "emergency", "author"})
 """Whom the keeper of a file may know of: not who works a case of the child, nor who has it in care. [PRV-02]"""
 Roles = dict[tuple[UUID, str], dict[str, str]]
 """(body, role) → child id → when the role toward it ended, or nothing while it is held."""

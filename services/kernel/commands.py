@@ -269,7 +269,7 @@ class Commands:
         return Context(
             now=now, new_id=self._world.new_id, pack=pack, body=who.body.id, body_kind=who.kind, post=who.post,
             person=who.person,
-            find_body=reference.find_body_id, superior_of=reference.superior_of,
+            find_body=reference.find_body_id, superior_of=reference.superior_of, kind_of=reference.kind_of,
         )  # fmt: skip
 
     @staticmethod

@@ -52,6 +52,8 @@ class Context:
     find_body: Callable[[BodyKind, str], UUID | None]
     superior_of: Callable[[UUID], UUID | None] = lambda _body: None
     """The body above, as far as it is on record."""
+    kind_of: Callable[[UUID], BodyKind | None] = lambda _body: None
+    """Kind of a body, if it is on record."""
     person: UUID | None = None
     """Who holds the post: where two must agree, they are two."""
     history: Sequence[tuple[UUID, Event]] = ()

@@ -205,7 +205,7 @@ class Reactions:
         pack = self._reference.find_pack(region, day_of(now)) if region else None
         return Context(
             now=now, new_id=new_id, pack=pack, body=None, body_kind=None, post=None,
-            find_body=self._reference.find_body_id, superior_of=self._reference.superior_of,
+            find_body=self._reference.find_body_id, superior_of=self._reference.superior_of, kind_of=self._reference.kind_of,
         )  # fmt: skip
 
 

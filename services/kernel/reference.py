@@ -152,6 +152,11 @@ class Reference:
         known = self.bodies.get(body)
         return known.superior if known else None
 
+    def kind_of(self, body: UUID) -> BodyKind | None:
+        """Return the kind of a body, if it is on record."""
+        known = self.bodies.get(body)
+        return known.kind if known else None
+
     def find_body_id(self, kind: BodyKind, region: str) -> UUID | None:
         """Return the id of that body, or None."""
         found = self.find_body(kind, region)

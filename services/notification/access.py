@@ -109,6 +109,14 @@ class EndCare(_OfChild):
     made: EventId
 
 
+class EndSchooling(_OfChild):
+    """Issued by reaction: a child left a school. [PRV-03 REG-23]"""
+
+    path: ClassVar[str] = "end-schooling"
+
+    agency: BodyId
+
+
 class EndCase(_OfChild):
     """Issued by reaction: a case is closed, and nobody works it any more. [PRV-03 ASM-11]"""
 
@@ -120,7 +128,9 @@ _Emergency = OpenEmergency | ReviewEmergency | EndEmergency
 
 
 def decide(
-    command: GrantAccess | Reside | Recuse | EndCare | EndCase | _Emergency, state: Access, context: Context
+    command: GrantAccess | Reside | Recuse | EndCare | EndSchooling | EndCase | _Emergency,
+    state: Access,
+    context: Context,
 ) -> list[Event]:
     """Grant and end; what is so already makes no event."""
     match command:
@@ -137,6 +147,8 @@ def decide(
             wanted = state.grants - lost | {(command.instead, role) for _, role in lost}
         case EndCare():
             return _end_care(command, state)
+        case EndSchooling():
+            wanted = state.grants - {(command.agency, Role.SCHOOL)}
         case EndCase():
             wanted = frozenset(g for g in state.grants if g[1] not in WORKING)
         case unknown:
@@ -195,6 +207,6 @@ def scope_of(command: Command, state: Access) -> dict[str, Any]:
 
 ACCESS = Decider(
     name="access", events=(AccessGranted, AccessEnded, EmergencyOpened, EmergencyReviewed),
-    commands=(GrantAccess, Reside, Recuse, EndCare, EndCase, OpenEmergency, ReviewEmergency, EndEmergency),
+    commands=(GrantAccess, Reside, Recuse, EndCare, EndSchooling, EndCase, OpenEmergency, ReviewEmergency, EndEmergency),
     initial=Access, evolve=evolve, decide=decide, scope_of=scope_of,
 )  # fmt: skip

@@ -11,12 +11,12 @@ from schemas.notification import EmergencyOpened, EmergencyReviewed, Judging, Ro
 from schemas.packs import DutyRule, KnownPack
 from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
-from schemas.registry import ChildRecordTransferred, ChildRegistered
+from schemas.registry import ChildRecordTransferred, ChildRegistered, SchoolFileClosed, SchoolFileOpened
 from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportFiled
 from services.kernel.reactions import Task
 from services.kernel.world import day_of
 from services.notification import access, duty, notice
-from services.notification.access import ACCESS, EndCare, EndCase, GrantAccess, Recuse, Reside
+from services.notification.access import ACCESS, EndCare, EndCase, EndSchooling, GrantAccess, Recuse, Reside
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty, RestartDuty
 from services.notification.known import Known
 from services.notification.notice import NOTICE, ForwardNotice, SendNotice
@@ -69,6 +69,16 @@ class Rules:
             )
             yield Task("recuse", ACCESS, access.stream_of(command.child), command)
             yield from _pass_on(heard, known, recused, instead)
+        elif heard.type == SchoolFileOpened.type:
+            yield from _grant(heard, UUID(data["school"]), Role.SCHOOL, "schooling")
+        elif heard.type == SchoolFileClosed.type:
+            left = EndSchooling(
+                child=UUID(data["child"]),
+                basis="schooling",
+                cause=UUID(heard.id),
+                agency=UUID(data["school"]),
+            )
+            yield Task("end-schooling", ACCESS, access.stream_of(left.child), left)
         elif heard.type == EmergencyOpened.type:
             yield _review(heard)
         elif heard.type == EmergencyReviewed.type:

@@ -34,7 +34,7 @@ from schemas.registry import (
 from services.kernel.correcting import Correction, correct
 from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import FileSealed, NotFound, Refusal, StaleVersion
-from services.registry import keeping, transfer
+from services.registry import keeping, schooling, transfer
 from services.registry.category import NoPolicy, decide_categories
 from services.registry.delegating import DelegateGuardianship, Delegating, delegate
 from services.registry.facts import facts_of, identities_of, identity_in
@@ -74,6 +74,7 @@ Event = (
     | ChildTransferProposed
     | ChildRecordTransferred
     | keeping.Event
+    | schooling.Event
 )
 
 
@@ -95,6 +96,8 @@ class Child:
     taken_over: UUID | None = None
     """The last transfer that was accepted."""
     kept: keeping.Kept = field(default_factory=keeping.Kept)
+    schools: frozenset[UUID] = frozenset()
+    """Schools that keep a file of their own."""
 
 
 # --- Evolve
@@ -111,6 +114,8 @@ def evolve(state: Child, event: Event) -> Child:
         state = replace(state, version=state.version + 1)
     if isinstance(event, keeping.EVENTS):
         return replace(state, kept=keeping.evolve(state.kept, event))
+    if isinstance(event, schooling.EVENTS):
+        return replace(state, schools=schooling.evolve(state.schools, event))
     match event:
         case ChildRegistered() | LedgerEntryUpdated():
             return replace(state, region=event.region, facts=state.facts | facts_of(event))
@@ -238,6 +243,7 @@ class CorrectFact(Correction):
 Part = (
     Registering | UpdateLedgerEntry | Delegating | IdentifyChild | Looking | CorrectFact | keeping.Keeping
     | transfer.Proposing | transfer.AcceptTransfer | transfer.Moving | WithdrawEntries
+    | schooling.OpenSchoolFile | schooling.CloseSchoolFile
 )  # fmt: skip
 
 
@@ -246,7 +252,9 @@ def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactC
     """Return the events that a part of a command makes, or raise a refusal."""
     if part.child in state.kept.sealed and not isinstance(part, keeping.Keeping):
         raise FileSealed
-    if state.closed and isinstance(part, Delegating | Looking | transfer.Proposing):
+    if state.closed and isinstance(
+        part, Delegating | Looking | transfer.Proposing | schooling.OpenSchoolFile
+    ):
         raise EntryClosed
     match part:
         case Registering(command, child):
@@ -265,6 +273,8 @@ def decide(part: Part, state: Child, context: Context) -> Sequence[Event | FactC
         case keeping.Keeping():
             people = {part.child, *state.delegations.values(), *filter(None, [state.guardian])}
             return keeping.decide(part, state.kept, people, _on_file(state), context)
+        case schooling.OpenSchoolFile() | schooling.CloseSchoolFile():
+            return schooling.decide(part, state.schools, _on_file(state), context)
         case WithdrawEntries():
             return _withdraw(part, state, context)
         case transfer.Proposing() | transfer.AcceptTransfer() | transfer.Moving():
@@ -375,6 +385,8 @@ def scope_of(part: Part, state: Child) -> dict[str, Any]:
             return {"region": _on_file(state) if taken else transfer.proposed(part, state).new_region}
         case transfer.Moving():
             return {"region": part.proposal.new_region}
+        case schooling.CloseSchoolFile() if part.school in state.schools:
+            return {"region": _on_file(state), "addressee": part.school}
         case _:
             return {"region": _on_file(state)}
 
@@ -393,11 +405,11 @@ CHILD = Decider(
     events=(
         ChildRegistered, LedgerEntryUpdated, LedgerEntryClosed, LedgerEntryReopened, ChildCategoryAssigned,
         GuardianshipDelegated, GuardianChanged, ChildIdentified, AliasRecorded, ChildTransferProposed,
-        ChildRecordTransferred, *keeping.EVENTS,
+        ChildRecordTransferred, *keeping.EVENTS, *schooling.EVENTS,
     ),
     commands=(
         RegisterChild, UpdateLedgerEntry, DelegateGuardianship, IdentifyChild, CorrectFact,
-        transfer.ProposeTransfer, transfer.AcceptTransfer, WithdrawEntries, *keeping.COMMANDS,
+        transfer.ProposeTransfer, transfer.AcceptTransfer, WithdrawEntries, *keeping.COMMANDS, *schooling.COMMANDS,
     ),
     initial=Child, evolve=evolve, decide=decide, scope_of=scope_of, claims=claims, also=also,
 )  # fmt: skip

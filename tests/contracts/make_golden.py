@@ -72,6 +72,7 @@ from schemas.registry import (
     GuardianChanged,
     GuardianshipDelegated,
     Health,
+    Leaving,
     LedgerEntryClosed,
     LedgerEntryReopened,
     LedgerEntryUpdated,
@@ -79,6 +80,8 @@ from schemas.registry import (
     Quality,
     Relative,
     RuralProof,
+    SchoolFileClosed,
+    SchoolFileOpened,
     Schooling,
     Sex,
     SubjectErased,
@@ -255,6 +258,10 @@ EXAMPLES: tuple[Event, ...] = (
     ChildRecordTransferred(**_TRANSFER, region="990101002001", previous_region=_REGION),
     LedgerEntryClosed(child=_CHILD, region=_REGION, reason=Closing.ENTERED_IN_ERROR),
     LedgerEntryReopened(child=_CHILD, region=_REGION),
+    SchoolFileOpened(child=_CHILD, region=_REGION, school=some("school"), starts=date(2026, 9, 1)),
+    SchoolFileClosed(
+        child=_CHILD, region=_REGION, school=some("school"), ends=date(2027, 7, 10), leaving=Leaving.FINISHED
+    ),
     SubjectErased(**_KEPT),
     ErasureHeld(**_KEPT),
     ErasureHoldEnded(**_KEPT),

@@ -37,6 +37,8 @@ from schemas.registry import (
     ChildRegistered,
     ChildTransferProposed,
     GuardianshipDelegated,
+    SchoolFileClosed,
+    SchoolFileOpened,
 )
 from schemas.reporting import Ground, PoliceNoticeSent, RecusalSet, ReportFiled
 from services.kernel.reactions import Task
@@ -151,7 +153,7 @@ def test_no_other_event_gives_anybody_a_role() -> None:
     deciding = {
         ChildRegistered.type, ReportFiled.type, PoliceNoticeSent.type, PlacementMade.type, ChildRecordTransferred.type,
             RecusalSet.type, EmergencyOpened.type, EmergencyReviewed.type,
-            PlacementEnded.type, CaseClosed.type, AssessmentOpened.type,
+            PlacementEnded.type, CaseClosed.type, AssessmentOpened.type, SchoolFileOpened.type, SchoolFileClosed.type,
     }  # fmt: skip
     assert [t for event in EXAMPLES if event.type not in deciding for t in tasks(event)] == []
     assert {e.type for e in EXAMPLES} == {*EVENTS}
@@ -305,26 +307,30 @@ KEEPERS = (Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.AREA_POLICE)
 FACTS = {
     Role.LEDGER: f"{ALL} contact", Role.VILLAGE: "name address contact family schooling health", Role.SUPERVISOR: ALL,
     Role.AREA_POLICE: "name idnumber address", Role.CARER: "name idnumber contact family schooling health",
-    Role.EMERGENCY: "name address contact family health",
+    Role.EMERGENCY: "name address contact family health", Role.SCHOOL: "name family schooling",
 }  # fmt: skip
 DUTY_TYPES = [e.type for e in DUTY.events if e.type != DueReached.type]
 EXPECTED: dict[str, dict[Role, str]] = {
     "registry.child-registered.v1": FACTS,
     "registry.ledger-entry-updated.v1": FACTS,
-    "registry.child-category-assigned.v1": dict.fromkeys((*KEEPERS, Role.EMERGENCY), "family"),
+    "registry.child-category-assigned.v1": dict.fromkeys((*KEEPERS, Role.SCHOOL, Role.EMERGENCY), "family"),
     "registry.guardianship-delegated.v1": {
         Role.LEDGER: "name idnumber address contact family", Role.VILLAGE: "name address contact family",
         Role.SUPERVISOR: "name family", Role.AREA_POLICE: "name idnumber address contact",
-        Role.CARER: "name contact family", Role.EMERGENCY: "name contact family",
+        Role.CARER: "name contact family", Role.EMERGENCY: "name contact family", Role.SCHOOL: "name family",
     },
-    "registry.guardian-changed.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.EMERGENCY), "name"),
+    "registry.guardian-changed.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.SCHOOL, Role.EMERGENCY), "name"),
     "registry.child-identified.v1": {Role.CASE_POLICE: "", Role.RESPONDER: ""},
     "registry.alias-recorded.v1": {},
     "registry.child-transfer-proposed.v1": {Role.LEDGER: "name", Role.PARTY: "name"},
     "registry.child-record-transferred.v1": dict.fromkeys([*EVERYBODY, Role.PARTY], ""),
-    "registry.ledger-entry-closed.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.EMERGENCY), ""),
-    "registry.ledger-entry-reopened.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.EMERGENCY), ""),
+    "registry.ledger-entry-closed.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.SCHOOL, Role.EMERGENCY), ""),
+    "registry.ledger-entry-reopened.v1": dict.fromkeys((*KEEPERS, Role.CARER, Role.SCHOOL, Role.EMERGENCY), ""),
     **{f"registry.subject-{act}.v1": dict.fromkeys(EVERYBODY, "") for act in ("erased", "sealed", "unsealed")},
+    **{
+        f"registry.school-file-{act}.v1": dict.fromkeys((Role.LEDGER, Role.VILLAGE, Role.SUPERVISOR, Role.SCHOOL), "")
+        for act in ("opened", "closed")
+    },
     **{
         f"registry.{act}.v1": {Role.LEDGER: "", Role.SUPERVISOR: ""}
         for act in ("erasure-held", "erasure-hold-ended", "unsealing-approved")

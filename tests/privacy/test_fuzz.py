@@ -162,7 +162,13 @@ DELEGATION: dict[str, Any] = {
     "starts": "2026-09-01", "instruments": ["DELEGATION_AGREEMENT", "GUARDIANSHIP_UNDERTAKING"], "name": "钱桂香",
     "relation": "外祖母", "capable": True, "willing": True,
 }  # fmt: skip
-BODY = {"recused": "township-a", "receiver": "institution", "requested_by": "station-b", "body": "township-b"}
+BODY = {
+    "recused": "township-a",
+    "receiver": "institution",
+    "requested_by": "station-b",
+    "body": "township-b",
+    "school": "school-b",
+}
 """Ids of bodies that a request names; all others are the asking township's own."""
 CALLED = {
     "children": "child",
@@ -184,6 +190,8 @@ ASKS: dict[str, dict[str, Any]] = {
         f"POST /registry/{what}": {"basis": "PIPL_47"}
         for what in ("erase-subject", "hold-erasure", "end-erasure-hold", "seal-subject", "unseal-subject")
     },
+    "POST /registry/open-school-file": {"starts": "2026-09-01"},
+    "POST /registry/close-school-file": {"ends": "2026-12-01", "leaving": "finished"},
     "POST /registry/propose-transfer": {"new_region": A},
     "POST /registry/accept-transfer": {},
     "POST /registry/withdraw-entries": {},
@@ -209,6 +217,7 @@ ASKS: dict[str, dict[str, Any]] = {
     "GET /audit/known": {},
     "GET /audit/disclosed": {},
     "GET /audit/told": {},
+    "GET /audit/access": {},
 }  # fmt: skip
 """What else stands in a request that names ids: an operation that isn't here fails the test."""
 NOT_COMPARED = {
