@@ -112,16 +112,19 @@ class Together:
 
     def __init__(self, services: Mapping[str, Service], pages: FastAPI | None = None) -> None:
         """Serve these, and the pages at the root and below `/console`."""
-        self._apps = {name: service.app for name, service in services.items()}
-        if pages is not None:
-            self._apps |= {"": pages, "console": pages}
+        self._services = services
+        self._pages = pages
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Hand a request to its service; anything else is the registry's, which answers that it isn't there."""
         if scope["type"] == "lifespan":
             return
-        app = self._apps.get(scope["path"].split("/")[1]) or next(iter(self._apps.values()))
-        await app(scope, receive, send)
+        name = scope["path"].split("/")[1]
+        if self._pages is not None and (name in {"", "console"} or not self._services):
+            await self._pages(scope, receive, send)
+            return
+        service = self._services.get(name) or next(iter(self._services.values()))
+        await service.app(scope, receive, send)
 
 
 # A traceback may quote what somebody typed: on_accident logs the kind of error, uvicorn nothing.

@@ -211,7 +211,7 @@ OPEN_DOORS = {"file-report", "withdraw-report"}
 INTERNAL = {
     "grant-access", "reside", "send-notice", "forward-notice", "open-assessment", "open-duty", "meet-duty",
     "reassign-duty", "restart-duty", "reach-due", "recuse",
-    "end-emergency", "end-care", "end-case",
+    "end-emergency", "end-care", "end-schooling", "end-case",
 }  # fmt: skip
 """Commands that reactions alone issue."""
 
