@@ -153,6 +153,7 @@ class Serving:
     ) -> None:
         """Serve these at this address."""
         self._services = services
+        self._pages = pages
         config = uvicorn.Config(
             Together(services, pages), host=host, port=port, log_config=None, access_log=False, lifespan="off",
             timeout_graceful_shutdown=5, server_header=False, h11_max_incomplete_event_size=64 * 1024,
@@ -180,3 +181,5 @@ class Serving:
             await self._task
         for service in self._services.values():
             await service.stop()
+        if self._pages is not None:
+            await self._pages.state.close()

@@ -13,7 +13,8 @@ from services.agency.exporting import Exporting, Kind
 from services.agency.finding import Candidates, Finding
 from services.agency.reading import Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
-from services.kernel.web import Purpose, Who
+from services.kernel.cursors import Cursors
+from services.kernel.web import Cursor, Purpose, Who
 
 AtLeast = Annotated[
     str | None,
@@ -80,7 +81,9 @@ class Wanted(BaseModel):
     ] = None
 
 
-def routes(views: Views, finding: Finding, exporting: Exporting, reading: Reading, who: Who) -> APIRouter:
+def routes(
+    views: Views, finding: Finding, exporting: Exporting, reading: Reading, cursors: Cursors, who: Who
+) -> APIRouter:
     """Return the agency's questions."""
     router = APIRouter(tags=["查询 questions"])
 
@@ -100,7 +103,7 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
         sex: Annotated[str | None, Query(description="性别 · Sex", max_length=10)] = None,
         schooling: Annotated[str | None, Query(description="就学情况 · Schooling", max_length=30)] = None,
         quality: Annotated[str | None, Query(description="监护类型 · Quality of guardianship", max_length=30)] = None,
-        after: Annotated[UUID | None, Query(description="上页的 next · `next` of the page before")] = None,
+        after: Cursor = None,
         at_least: AtLeast = None,
     ) -> Ledger:  # fmt: skip
         asker = await who(request)
@@ -109,7 +112,10 @@ def routes(views: Views, finding: Finding, exporting: Exporting, reading: Readin
             "region": region, "categories": category, "undetermined": undetermined, "sex": sex,
             "schooling": schooling, "quality": quality,
         }  # fmt: skip
-        return await views.ledger(asker, wanted, after)
+        question = {"ledger": wanted.copy()}
+        place = cursors.read(asker.body.id, question, after)
+        page = await views.ledger(asker, wanted, UUID(place) if place else None)
+        return page.model_copy(update={"next": cursors.make(asker.body.id, question, page.next)})
 
     @router.get(
         "/exports/{kind}",

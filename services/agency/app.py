@@ -11,6 +11,7 @@ from services.agency.projector import Projector
 from services.agency.reading import FeedQuestions, Reading
 from services.agency.tokens import SearchTokens
 from services.agency.views import Views
+from services.kernel.cursors import Cursors
 from services.kernel.database import Database
 from services.kernel.looks import Looks
 from services.kernel.reference import Reference
@@ -47,7 +48,7 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     hearing = reference_consumer("agency", tools, reference)
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
-        [routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, who)],
+        [routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, Cursors(tools.service_secret), who)],
         [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()], looks=looks),
     )  # fmt: skip
     loops = [folding.run, Relay("agency", readers, looks, tools.bus).run]

@@ -68,7 +68,7 @@ class Disclosed(BaseModel):
     """What was disclosed to a body in a time: every telling with its proofs, against the signed checkpoint."""
 
     told: list[Item] = Field(description="告知事项,按告知先后 · Told, in order of telling")
-    next: int | None = Field(description="下一页起点(after) · Where the next page starts; empty at the end")
+    next: str | None = Field(description="下一页起点(after) · Where the next page starts; empty at the end")
     checkpoint: str = Field(description="签名检查点 · The signed checkpoint that the proofs lead to")
 
 

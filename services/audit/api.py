@@ -21,13 +21,14 @@ from services.audit.answers import (
 )
 from services.audit.auditing import Auditing
 from services.audit.log import LOGS
-from services.kernel.web import Purpose, Who
+from services.kernel.cursors import Cursors
+from services.kernel.web import Cursor, Purpose, Who
 
 _MOST = 1 << 53
 _Log = Annotated[str, Query(description="日志 · Log", pattern=f"^({'|'.join(LOGS)})$")]
 
 
-def routes(auditing: Auditing, who: Who) -> APIRouter:
+def routes(auditing: Auditing, cursors: Cursors, who: Who) -> APIRouter:
     """Return the auditor's questions; bodies of any other kind are refused, but for the public key."""
     router = APIRouter(tags=["审计 audit"])
 
@@ -54,11 +55,12 @@ def routes(auditing: Auditing, who: Who) -> APIRouter:
         until: Annotated[
             AwareDatetime | None, Query(alias="to", description="止,缺省为现在 · To; now if absent")
         ] = None,
-        after: Annotated[
-            int, Query(description="上一页的 next · `next` of the page before", ge=0, le=_MOST)
-        ] = 0,
+        after: Cursor = None,
     ) -> Disclosed:
-        return await auditing.disclosed(await who(request), body, since, until or datetime.now(UTC), after)
+        asker, question = await who(request), ["disclosed", str(body), since.isoformat()]
+        place = int(cursors.read(asker.body.id, question, after) or 0)
+        page = await auditing.disclosed(asker, body, since, until or datetime.now(UTC), place)
+        return page.model_copy(update={"next": cursors.make(asker.body.id, question, page.next)})
 
     @router.get(
         "/access",

@@ -11,6 +11,7 @@ from services.audit.note import Signer
 from services.audit.reads import Reads
 from services.audit.told import Told
 from services.kernel.bus import FEED, REFERENCE
+from services.kernel.cursors import Cursors
 from services.kernel.looks import Looks
 from services.kernel.projection import Consumer
 from services.kernel.reference import Reference
@@ -36,7 +37,7 @@ def build(tools: Tools, signer: Signer) -> Service:
     auditing = Auditing(tools.database, signer, looks, reference, tools.world)
     relay = Relay("audit", tools.database, looks, tools.bus)
     app = application(
-        "audit", ("审计", "Audit: what was known when, and the proofs"), [routes(auditing, who)],
+        "audit", ("审计", "Audit: what was known when, and the proofs"), [routes(auditing, Cursors(tools.service_secret), who)],
         [tools.database.ping, auditing.ping], lambda: positions_of(None, consumers, looks=looks),
     )  # fmt: skip
     return Service("audit", tools, app, None, reference, consumers, [relay.run])

@@ -120,7 +120,7 @@ class Auditing:
         )
         _unaltered([(row["store"], row["place"], row["envelope"]) for row in told], proofs)
         _unaltered([(FEED, row["seq"], row["telling"]) for row in told], proofs)
-        more = told[-1]["seq"] if len(told) == PAGE else None
+        more = str(told[-1]["seq"]) if len(told) == PAGE else None
         return Disclosed(told=[_told(row, proofs) for row in told], next=more, checkpoint=note)
 
     async def access(self, who: Principal, child: UUID, until: datetime) -> Access:

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from schemas.reference import BodyKind
 from services.console.asking import Services
+from services.console.problems import Show
 from services.console.session import Cookies, Session
-from services.console.signing_in import Show, signed_in
+from services.console.signing_in import signed_in
 from services.kernel.errors import PostNotHeld
 from services.kernel.world import CHINA
 
@@ -25,7 +26,7 @@ def page_routes(services: Services, cookies: Cookies, show: Show) -> APIRouter:
         session = signed_in(cookies, request)
         me = await _me(services, session)
         bodies = await services.ask("audit/bodies", session) if me["kind"] == BodyKind.AUDITOR else []
-        return show("home.html", request, me=me, bodies=bodies)
+        return show("home.html", me=me, bodies=bodies)
 
     @router.post("/search")
     async def search(
@@ -34,15 +35,13 @@ def page_routes(services: Services, cookies: Cookies, show: Show) -> APIRouter:
         session = signed_in(cookies, request)
         wanted = {key: value for key, value in (("name", name.strip()), ("number", number.strip())) if value}
         found = await services.post("agency/search", wanted, session)
-        return show("found.html", request, me=await _me(services, session), found=found)
+        return show("found.html", me=await _me(services, session), found=found)
 
     @router.get("/child")
     async def child(request: Request, child: UUID, until: str = "") -> Response:
         session = signed_in(cookies, request)
         told = await services.ask("audit/access", session, child=child, until=until)
-        return show(
-            "child.html", request, me=await _me(services, session), child=child, told=told, until=until
-        )
+        return show("child.html", me=await _me(services, session), child=child, told=told, until=until)
 
     @router.get("/child.json")
     async def child_json(request: Request, child: UUID, until: str = "") -> Response:
@@ -50,23 +49,23 @@ def page_routes(services: Services, cookies: Cookies, show: Show) -> APIRouter:
         return _file(told, f"access-{child}.json")
 
     @router.get("/disclosed")
-    async def disclosed(request: Request, body: UUID, since: date, until: date, after: int = 0) -> Response:
+    async def disclosed(request: Request, body: UUID, since: date, until: date, after: str = "") -> Response:
         session = signed_in(cookies, request)
         told = await services.ask("audit/disclosed", session, **_span(body, since, until, after))
         names = {each["id"]: each["name"] for each in await services.ask("audit/bodies", session)}
         return show(
-            "disclosed.html", request, me=await _me(services, session), told=told, body=body,
+            "disclosed.html", me=await _me(services, session), told=told, body=body,
             name=names.get(str(body), str(body)), since=since, until=until, after=after,
         )  # fmt: skip
 
     @router.get("/disclosed.json")
     async def disclosed_json(
-        request: Request, body: UUID, since: date, until: date, after: int = 0
+        request: Request, body: UUID, since: date, until: date, after: str = ""
     ) -> Response:
         asked = _span(body, since, until, after)
         return _file(
             await services.ask("audit/disclosed", signed_in(cookies, request), **asked),
-            f"disclosed-{body}-{since}-{until}-{after}.json",
+            f"disclosed-{body}-{since}-{until}.json",
         )
 
     return router
@@ -81,7 +80,7 @@ async def _me(services: Services, session: Session) -> dict[str, Any]:
     raise PostNotHeld
 
 
-def _span(body: UUID, since: date, until: date, after: int) -> dict[str, Any]:
+def _span(body: UUID, since: date, until: date, after: str) -> dict[str, Any]:
     """Return the question for whole days in China, the last one included."""
     return {
         "body": body, "from": datetime.combine(since, time.min, CHINA).isoformat(),

@@ -9,16 +9,14 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from services.console.asking import Services
+from services.console.problems import HOME, Show
 from services.console.session import HOURS, Cookies, Session
 from services.kernel.code_flow import CodeFlow
 from services.kernel.errors import NotAllowed, NotSignedIn
 from services.kernel.sign_in import NotLoopback, require_loopback
 
-HOME = "/console/"
 COOKIE, FLOW = "shouwang", "shouwang-flow"
 _FLOW_SECONDS = 600
-Show = Callable[..., Response]
-"""Makes a page of a template and what it shows."""
 
 
 class Door(Protocol):
@@ -75,7 +73,7 @@ class DevelopmentDoor:
 
     async def begin(self, request: Request) -> Response:
         """Show the people of the demo."""
-        return self._show("people.html", request, people=await self._people(request))
+        return self._show("people.html", people=await self._people(request))
 
     async def _people(self, request: Request) -> Any:
         try:
@@ -115,7 +113,7 @@ def sign_in_routes(door: Door, services: Services, cookies: Cookies, show: Show)
     @router.get("/posts")
     async def posts(request: Request) -> Response:
         session = signed_in(cookies, request)
-        return show("posts.html", request, posts=await services.ask("registry/posts/mine", session))
+        return show("posts.html", posts=await services.ask("registry/posts/mine", session))
 
     @router.post("/posts")
     async def choose(request: Request, post: Annotated[UUID, Form()]) -> Response:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
@@ -353,6 +353,10 @@ def _lift_definitions(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+Cursor = Annotated[
+    str | None,
+    Query(description="上一页的 next,原样照抄 · `next` of the page before, as it is", max_length=200),
+]
 # What doesn't fit is PurposeMissing, told by who(): the pattern is for the documentation.
 Purpose = Annotated[
     str,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.audit import api
+from services.audit import auditing
 from services.audit.log import LOGS, STORES
 from services.audit.merkle import verify_consistency, verify_inclusion
 from services.audit.note import Line, read_note
@@ -221,18 +221,21 @@ async def test_all_that_was_disclosed_to_a_body_in_a_time_is_listed_page_by_page
     lived: tuple[Running, list[str], datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, siblings, moment = lived
-    monkeypatch.setattr(api, "PAGE", 50)
+    monkeypatch.setattr(auditing, "PAGE", 50)
     auditor = await running.sign_in("procurator")
     key = (await auditor.ask("audit/key"))["key"]
-    start, after, items = datetime(2026, 1, 1, tzinfo=UTC).isoformat(), 0, []
-    while after is not None:
+    start, after = datetime(2026, 1, 1, tzinfo=UTC).isoformat(), None
+    items: list[dict[str, Any]] = []
+    while not items or after is not None:
         page = await auditor.ask("audit/disclosed", body=str(A), after=after, **{"from": start})
         line = read_note(page["checkpoint"], key).logs["feed"]
         assert len(page["told"]) <= 50
         assert all(holds(item["telling_proof"], line) for item in page["told"])
         assert all(leaf_hash(i["telling"].encode()).hex() == i["telling_proof"]["leaf"] for i in page["told"])
         items += page["told"]
-        after = page["next"]
+        after, last = page["next"], after
+    with pytest.raises(Told, match="422 bad-cursor"):
+        await auditor.ask("audit/disclosed", body=str(siblings[0]), after=last, **{"from": start})
     places = [item["telling_proof"]["index"] + 1 for item in items]
     rows = await running.fetch("notification", "select seq from feed where agency = $1 order by seq", A)
     assert places == [row["seq"] for row in rows]

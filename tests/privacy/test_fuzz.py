@@ -176,7 +176,6 @@ CALLED = {
     "reports": "report",
     "person": "guardian",
     "made": "import",
-    "after": "child",
 }
 CORRECTION = {"field": "name", "value": "某某", "basis": "ID_CARD_SEEN"}
 ASKS: dict[str, dict[str, Any]] = {
@@ -299,9 +298,7 @@ def _told_apart(
     allowed = rules is None or any(world.kinds[who] in rule.bodies for rule in rules)
     others_too = [fitting[0], fitting[-1], *(kind[-1] for kind in world.a.values())]
     ids = list(dict.fromkeys(others_too))[: EXAMPLES if allowed else 1]
-    # A cursor's answer hangs on where it lies: each is compared with the id beside it.
-    groups = [[i] for i in ids] if slot.name == "after" else [ids]
-    return [t for group in groups for t in told_apart(ask, group, _beside(group[0]), head, world.canaries)]
+    return told_apart(ask, ids, _beside(ids[0]), head, world.canaries)
 
 
 def _own(world: World, name: str) -> str:

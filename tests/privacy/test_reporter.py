@@ -1,9 +1,11 @@
 """Two histories that differ only in who reported give equal bytes to everyone but the police (PRV-01)."""
 
+import asyncio
 import json
 import random
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from tests.helpers import Running, embedded
 from tests.privacy.lived import LengthCipher, StepWorld, quiet
 from tests.privacy.measured import Record, many, tell
 
+ROOT = Path(__file__).parents[2]
 PAIRS, TIMES = 1_000, many(1, 10)
 POLICE = {str(body_id(key)) for key in ("police", "station-a", "station-b")}
 REPORTERS = [
@@ -24,6 +27,8 @@ REPORTERS = [
     "civil-affairs-officer", "institution-officer", "education-officer",
 ]  # fmt: skip
 _LATEST = "select stream from event order by seq desc limit 1"
+LIVED = "~ lived through"
+"""The last line of what a history logs, in order."""
 WATCHERS = [*REPORTERS, "township-b-clerk", "county-officer", "procurator"]
 
 
@@ -155,25 +160,48 @@ def fresh_metrics(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return fresh
 
 
+def seeds(turn: int) -> tuple[int, int]:
+    """The seeds of a pair: what is reported hangs on the turn, who reports it on each."""
+    return 1_000 * turn + 101, 1_000 * turn + 202
+
+
 async def pair(
-    count: int, capfd: pytest.CaptureFixture[str], fresh: Callable[[], None], turn: int = 0
+    count: int, capfd: pytest.CaptureFixture[str], fresh: Callable[[], None]
 ) -> list[dict[str, Any]]:
-    """Live through two histories; what is reported hangs on the turn, who reports it on each."""
+    """Live through two histories one after the other, here."""
     lived = []
-    for seed in (1_000 * turn + 101, 1_000 * turn + 202):
+    for seed in seeds(0):
         fresh()
         lived.append(await history(count, seed, lambda: "".join(capfd.readouterr())))
     return lived
 
 
+async def apart(count: int, turn: int, folder: Path) -> list[dict[str, Any]]:
+    """Live through the two histories of a turn in two processes."""
+
+    async def lived(seed: int) -> dict[str, Any]:
+        out = folder / f"{seed}.json"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.privacy.one_history", str(count), str(seed), str(out), cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said[-2000:]
+        found: dict[str, Any] = json.loads(out.read_text())
+        return found | {"log": without_times(said.decode())}
+
+    return list(await asyncio.gather(*(lived(seed) for seed in seeds(turn))))
+
+
 @pytest.mark.req("PRV-01")
 @pytest.mark.timeout(7200)
 async def test_1000_pairs_that_differ_in_the_reporter_alone_are_equal_to_the_byte(
-    capfd: pytest.CaptureFixture[str], fresh_metrics: Callable[[], None], record_property: Record
+    tmp_path: Path, record_property: Record
 ) -> None:
     differ: list[str] = []
     for turn in range(TIMES):
-        one, other = await pair(PAIRS, capfd, fresh_metrics, turn)
+        one, other = await apart(PAIRS, turn, tmp_path)
+        assert one["log"][-1] == f"{LIVED} {PAIRS}", "what is logged is heard"
         assert len(one["rows"]["notification.feed"]) >= PAIRS
         assert len(one["http"]) > 200
         differ += [part for part in ("answers", "http", "log") if one[part] != other[part]]
