@@ -1,5 +1,6 @@
 """The pages: who gets in, what they show and what they never show, and what a browser is told to refuse."""
 
+import html
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 from starlette.responses import Response
 
+from services.audit import auditing
 from services.console import app as console
 from services.console.session import Cookies, TokenTooLong
 from services.kernel.settings import Settings
@@ -105,6 +107,32 @@ async def test_what_was_disclosed_to_a_body_in_a_time_is_a_page_and_signed_json(
     assert all(item["telling_proof"] for item in told["told"])
     none = await auditor.get("/console/disclosed", params=asked | {"until": "2020-01-02"})
     assert "该期间没有告知事项" in none.text
+
+
+@pytest.mark.req("PRV-03")
+async def test_what_does_not_fit_on_a_page_is_on_the_next(
+    running: Running, child: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "PAGE", 3)
+    monkeypatch.setattr(auditing, "MOST_LOOKS", 1)
+    auditor = await signed_in(running, "procurator")
+    body = body_id("township-a")
+    asked = {"body": str(body), "since": "2020-01-01", "until": "2999-12-31"}
+    page, shown = await auditor.get("/console/disclosed", params=asked), 0
+    while True:
+        shown += page.text.count("<tr>") - 1
+        link = re.search(r'href="(/console/disclosed\?[^"]+)">下一页', page.text)
+        if link is None:
+            break
+        page = await auditor.get(html.unescape(link[1]))
+    assert shown == len(await running.fetch("notification", "select 1 from feed where agency = $1", body)) > 3
+    first = await auditor.get("/console/child", params={"child": child})
+    await auditor.get("/console/child", params={"child": child})
+    await running.client.settled()
+    first = await auditor.get("/console/child", params={"child": child})
+    earlier = re.search(r'href="(/console/child\?[^"]+)#looks"', first.text)
+    assert earlier is not None
+    assert (await auditor.get(html.unescape(earlier[1]))).status_code == 200
 
 
 @pytest.mark.parametrize(
