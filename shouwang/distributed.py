@@ -20,7 +20,7 @@ from services.audit.signing_key import AuditKeyRefused
 from services.console import app as console
 from services.kernel.bus import TOPICS
 from services.kernel.bus_kafka import KafkaBus
-from services.kernel.settings import Settings
+from services.kernel.settings import PageSettings, Settings
 from services.kernel.telemetry import log, set_up_logs
 from services.kernel.waiting import within
 from services.kernel.world import RealWorld
@@ -163,7 +163,7 @@ async def serve(name: str, founding: Path | None) -> None:
     import signal
 
     set_up_logs(name)
-    settings = Settings()
+    settings = PageSettings() if name == PAGES else Settings()
     connections = {"owner": settings.owner_url, "app": settings.database_url}
     if settings.projector_url:
         connections["projector"] = settings.projector_url

@@ -30,7 +30,7 @@ _POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'se
 def build(settings: Settings, places: Mapping[str, str], world: World) -> FastAPI:
     """Return the pages, which ask the services at `places`. Raises NotLoopback for a development sign-in elsewhere."""
     services = Services(places)
-    cookies = Cookies(settings.service_secret, world, https=settings.public_url.startswith("https://"))
+    cookies = Cookies(settings.service_secret, world, https=settings.cookies_over_tls)
     pages = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined
     )

@@ -1,7 +1,7 @@
 """The base of every service's settings: read once, frozen; outside development a default secret stops the start."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,16 +54,26 @@ class Settings(BaseSettings):
     """Where the pages ask."""
     public_url: str = ""
     """Address by which browsers reach the pages, if not the one they ask at: behind a proxy that does TLS, https."""
+
+    @property
+    def cookies_over_tls(self) -> bool:
+        """Whether browsers may send cookies over TLS alone: always outside development."""
+        return self.environment == "production" or self.public_url.startswith("https://")
+
     audit_key: Path = Path("audit.key")
     """The audit service's signing key (Ed25519); made at the first start, and missed at any later one."""
     new_audit_key: bool = False
     """Takes another signing key where that of earlier checkpoints is lost; the change stands in every later one."""
 
+    secrets: ClassVar[tuple[str, ...]] = ("key_passphrase", "service_secret")
+    """What must be of one's own outside development."""
+
     @model_validator(mode="after")
     def _nothing_of_development_in_production(self) -> Self:
         if self.environment == "production":
-            for name in (*([] if self.transit_url else ["key_passphrase"]), "service_secret"):
-                if getattr(self, name) == DEFAULT_SECRET:
+            for name in self.secrets:
+                held_elsewhere = name == "key_passphrase" and self.transit_url
+                if not held_elsewhere and getattr(self, name) == DEFAULT_SECRET:
                     message = f"生产环境必须设置 SHOUWANG_{name.upper()} · set SHOUWANG_{name.upper()} outside development"
                     raise ValueError(message)
             if not self.oidc_issuer.startswith("https://"):
@@ -73,3 +83,9 @@ class Settings(BaseSettings):
                 )
                 raise ValueError(message)
         return self
+
+
+class PageSettings(Settings):
+    """What the pages need to be told: they have no keys."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("service_secret",)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.kernel.auth import Tokens
-from services.kernel.settings import Settings
+from services.kernel.settings import PageSettings, Settings
 from services.kernel.sign_in import NotLoopback, sign_in_routes
 from services.registry.founding import person_id, post_id
 from shouwang.client import Told
@@ -267,6 +267,23 @@ def test_production_does_not_start_with_a_default_secret(monkeypatch: pytest.Mon
     monkeypatch.setenv("SHOUWANG_ENVIRONMENT", "production")
     with pytest.raises(ValueError, match="SHOUWANG_KEY_PASSPHRASE"):
         Settings()
+
+
+def test_the_pages_start_in_production_without_keys_and_not_without_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOUWANG_ENVIRONMENT", "production")
+    monkeypatch.setenv("SHOUWANG_OIDC_ISSUER", "https://provider.example/realms/county")
+    with pytest.raises(ValueError, match="SHOUWANG_SERVICE_SECRET"):
+        PageSettings()
+    monkeypatch.setenv("SHOUWANG_SERVICE_SECRET", "a-secret-of-this-installation")
+    assert PageSettings().cookies_over_tls
+    monkeypatch.delenv("SHOUWANG_OIDC_ISSUER")
+    with pytest.raises(ValueError, match="SHOUWANG_OIDC_ISSUER"):
+        PageSettings()
+    monkeypatch.setenv("SHOUWANG_ENVIRONMENT", "development")
+    assert not PageSettings().cookies_over_tls
+    assert PageSettings(public_url="https://shouwang.example.org").cookies_over_tls
 
 
 @pytest.mark.parametrize("issuer", [None, "http://provider.example/realms/county"])
