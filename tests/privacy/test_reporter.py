@@ -187,7 +187,11 @@ async def apart(count: int, turn: int, folder: Path) -> list[dict[str, Any]]:
             sys.executable, "-m", "tests.privacy.one_history", str(count), str(seed), str(out), cwd=ROOT,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        said, _ = await process.communicate()
+        try:
+            said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
         assert process.returncode == 0, said[-2000:]
         found: dict[str, Any] = json.loads(out.read_text())
         return found | {"log": without_times(said.decode())}
