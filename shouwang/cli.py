@@ -449,21 +449,28 @@ def verify(
         raise typer.Exit(7)
 
 
+PublicKey = Annotated[
+    str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
+]
+
+
+def _public(key: str) -> str:
+    """Return the public key that was given, or that stands in the file that was named."""
+    file = Path(key)
+    return file.read_text(encoding="utf8") if file.is_file() else key
+
+
 @app.command("check-receipt")
 def check_receipt(
     receipt: Annotated[Path, typer.Argument(help="回执文件 · The receipt, as a file", dir_okay=False, exists=True)],
     *,
-    key: Annotated[
-        str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
-    ],
+    key: PublicKey,
 ) -> None:  # fmt: skip
     """核验报告回执或删除证明 · Verify a receipt offline: signed by this installation, and what it says."""
     from services.audit.note import NoteBroken, read_receipt
 
-    file = Path(key)
-    public = file.read_text(encoding="utf8") if file.is_file() else key
     try:
-        told = read_receipt(receipt.read_text(encoding="utf8", errors="replace"), public)
+        told = read_receipt(receipt.read_text(encoding="utf8", errors="replace"), _public(key))
     except NoteBroken:
         raise fail(
             7,
@@ -477,18 +484,14 @@ def check_receipt(
 def check_answer(
     answer: Annotated[Path, typer.Argument(help="保存的答复(JSON) · The answer as it was saved", dir_okay=False, exists=True)],
     *,
-    key: Annotated[
-        str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
-    ],
+    key: PublicKey,
 ) -> None:  # fmt: skip
     """核验保存的审计答复 · Verify a saved answer offline: who was told or looked, as what, by which clause, when."""
     from services.audit.checking import check_answer as check
     from services.audit.note import NoteBroken
 
-    file = Path(key)
-    public = file.read_text(encoding="utf8") if file.is_file() else key
     try:
-        told = check(json.loads(answer.read_text(encoding="utf8", errors="replace")), public)
+        told = check(json.loads(answer.read_text(encoding="utf8", errors="replace")), _public(key))
     except (NoteBroken, ValueError):
         raise fail(
             7,

@@ -31,10 +31,10 @@ class Refused(Exception):  # noqa: N818 - another service's refusal, passed on
 class Services:
     """The other services, by their base addresses."""
 
-    def __init__(self, places: Mapping[str, str], http: httpx2.AsyncClient | None = None) -> None:
+    def __init__(self, places: Mapping[str, str]) -> None:
         """Ask them here: registry, agency, audit."""
         self._places = places
-        self.http = http or httpx2.AsyncClient(timeout=30)
+        self.http = httpx2.AsyncClient(timeout=30)
 
     async def ask(self, path: str, session: Session | None = None, **params: Any) -> Any:
         """Return the answer to `<service>/…`. Raises Refused, ServiceAway."""

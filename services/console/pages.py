@@ -18,7 +18,7 @@ from services.kernel.world import CHINA
 
 
 def page_routes(services: Services, cookies: Cookies, show: Show) -> APIRouter:
-    """Return the pages of whoever is signed in; each answer is also there as the signed JSON that it was made from."""
+    """Return the pages of whoever is signed in; each question may be asked for its answer as JSON too, with the proofs."""
     router = APIRouter()
 
     @router.get("/")
