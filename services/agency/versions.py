@@ -199,6 +199,8 @@ class Versions:
     async def drop(self, n: int) -> None:
         """Drop a version with everything of it. Raises NoSuchView, and ViewAnswers for the one that answers."""
         async with _connected(self._owner_url) as owner, owner.transaction():
+            # As a fold goes: its place or what is set aside first, then the version; else each waits for the other.
+            await owner.execute("lock table checkpoint, parked in share row exclusive mode")
             await owner.execute("select from version order by n for update")
             await _state(owner, n)
             if await _active(owner) == n:

@@ -25,9 +25,10 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # the server ended it because another was in its way: nothing was written
     asyncio.TimeoutError,
 )
-"""What asyncpg raises when the server is away, stopping, starting, or out of disk."""
+"""What asyncpg raises when the server is away, stopping, starting, out of disk, or can't do it just now."""
 
 
 class NewerData(Exception):  # noqa: N818

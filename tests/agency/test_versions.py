@@ -301,6 +301,25 @@ async def test_a_dropped_version_leaves_nothing_and_the_one_that_answers_is_neve
     assert await running.versions.build() > n, "a number is never given twice"
 
 
+async def test_a_version_is_dropped_while_it_is_folded_and_neither_waits_for_the_other_for_ever(
+    running: Running,
+) -> None:
+    """A fold takes its place in the feed first and the version then: who drops goes the same way."""
+    n = await built(running)
+    fold = await asyncpg.connect(running.postgres.url("agency"))
+    async with fold.transaction():
+        await fold.execute("update checkpoint set seq = seq where consumer = $1", f"agency.pages.{n}")
+        dropping = asyncio.create_task(running.versions.drop(n))
+        waits_for_us = "select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))"
+        async with asyncio.timeout(30):
+            while not await running.fetch("agency", waits_for_us, fold.get_server_pid()):
+                await asyncio.sleep(0.01)
+        assert await fold.fetchval("select n from version where n = $1 for share", n) == n
+    await dropping
+    await fold.close()
+    assert n not in [v.n for v in await running.versions.standing()]
+
+
 @pytest.mark.req("PRV-03")
 async def test_the_fences_of_a_new_version_are_those_of_the_first(running: Running) -> None:
     n = await built(running)

@@ -178,6 +178,47 @@ async def test_a_wiped_bus_is_refilled_and_changes_nothing(new_database: NewData
     await cancel(relay, reading)
 
 
+@pytest.mark.req("PLT-08")
+async def test_a_record_whose_transaction_the_server_ended_for_another_is_applied_later_and_not_set_aside(
+    new_database: NewDatabase,
+) -> None:
+    store, view = EventStore(await new_database()), await rows_in(new_database)
+    await view.database.fetch("create table held (which int primary key)")
+    await view.database.fetch("insert into held values (1), (2)")
+    crossing: list[asyncio.Task[None]] = []
+    hold = "select from held where which = $1 for update"
+
+    async def crosses(begun: asyncio.Event) -> None:
+        async with view.database.transaction() as other:
+            await other.fetch(hold, 2)
+            begun.set()
+            await other.fetch(hold, 1)
+
+    async def fold(rows: Connection, records: Sequence[Record]) -> None:
+        await rows.fetch(hold, 1)
+        if not crossing:
+            begun = asyncio.Event()
+            crossing.append(asyncio.create_task(crosses(begun)))
+            async with asyncio.timeout(30):
+                await begun.wait()
+                while not await view.database.fetch("select from pg_locks where not granted"):
+                    await asyncio.sleep(0.01)
+            await rows.execute("set local deadlock_timeout = '1ms'")  # it is this one that the server ends
+            await rows.fetch(hold, 2)
+        await view.fold(rows, records)
+
+    bus = EmbeddedBus()
+    relay = asyncio.create_task(Relay("registry", store.database, StoreLog(store), bus).run())
+    consumer = Consumer("view", ["registry"], view.database, bus, fold)
+    await fill(store, 1, 1)
+    reading = asyncio.create_task(consumer.run())
+    await reach(consumer, store)
+    await crossing[0]
+    assert (consumer.parked, [seq for _, seq in await view.seen()]) == (0, [1])
+    await cancel(relay, reading)
+
+
+@pytest.mark.req("PLT-08")
 async def test_a_bad_record_steps_aside_with_all_later_ones_of_its_child_and_comes_back(
     new_database: NewDatabase,
 ) -> None:
