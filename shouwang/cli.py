@@ -411,6 +411,12 @@ def export_log(
         typer.echo(f"{store:13} {size} 件 events")
 
 
+def _public(key: str) -> str:
+    """Return the public key that was given, or that stands in the file that was named."""
+    file = Path(key)
+    return file.read_text(encoding="utf8") if file.is_file() else key
+
+
 @app.command()
 def verify(
     export: Annotated[Path, typer.Argument(help="导出目录 · Exported folder", file_okay=False, exists=True)],
@@ -431,8 +437,7 @@ def verify(
     """离线核验导出的日志 · Verify an export offline; names the first broken event of each log."""
     from services.audit.verify import KEY, as_text, verify_folder
 
-    file = Path(key) if key else export / KEY
-    public = file.read_text(encoding="utf8") if file.is_file() else (key or "")
+    public = _public(key or str(export / KEY))
     earlier = since.read_text(encoding="utf8", errors="replace") if since else None
     broken = verify_folder(export, public, earlier)
     if as_json:
@@ -452,12 +457,6 @@ def verify(
 PublicKey = Annotated[
     str, typer.Option("--key", help="检查点公钥或其文件 · Public key of checkpoints, or its file")
 ]
-
-
-def _public(key: str) -> str:
-    """Return the public key that was given, or that stands in the file that was named."""
-    file = Path(key)
-    return file.read_text(encoding="utf8") if file.is_file() else key
 
 
 @app.command("check-receipt")

@@ -63,7 +63,9 @@ async def run_platform(
 async def _serve(
     folder: Path, platform: Embedded | Distributed, told: asyncio.Event, *, story: bool, once: bool
 ) -> None:
-    (folder / "platform.json").write_text(json.dumps({"pid": os.getpid(), "urls": platform.urls}))
+    beside = folder / "platform.json.new"
+    beside.write_text(json.dumps({"pid": os.getpid(), "urls": platform.urls}))
+    beside.replace(folder / "platform.json")  # whoever looks sees all of it or nothing
     typer.echo("守望已启动 · Shouwang is up")
     if story:
         client = Platform(platform.urls)

@@ -369,9 +369,9 @@ class Views:
         told = []
         for row in rows:
             own = row["agency"] == who.body.id
-            body = self._reference.bodies.get(row["agency"])
-            if not own and ("ledger" not in roles or body is None or body.kind.startswith("police")):
+            if not own and ("ledger" not in roles or self._reference.may_be_police(row["agency"])):
                 continue
+            body = self._reference.bodies.get(row["agency"])
             post = self._reference.posts.get(row["post"])
             told.append(
                 Look(

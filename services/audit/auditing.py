@@ -143,7 +143,7 @@ class Auditing:
                 else []
             )
             told = for_keeper(told, who.body.id)
-            bodies = {row["agency"] for row in told if not self._is_police(row["agency"])}
+            bodies = {row["agency"] for row in told if not self._reference.may_be_police(row["agency"])}
         await self._looks.record(who, "access", ids)
         if not told or not ids:
             raise NotFound
@@ -181,10 +181,6 @@ class Auditing:
             at=look.at, name=self._name(UUID(look.body)), post=post.duty if post else None, purpose=look.purpose,
             operation=look.operation, classes=look.classes, log=row["log"], seq=row["seq"],
         )  # fmt: skip
-
-    def _is_police(self, body: UUID) -> bool:
-        found = self._reference.bodies.get(body)
-        return found is None or found.kind.startswith("police")
 
     async def proof(self, who: Principal, store: str, seq: int) -> Proved:
         """Return the proof that a place is in a log, against a checkpoint of this moment. Raises NotFound."""

@@ -27,6 +27,9 @@ _KINDS = {
 }
 
 
+_POLICE = {BodyKind.POLICE, BodyKind.POLICE_STATION}
+
+
 @dataclass(frozen=True)
 class Body:
     """A body as services know it."""
@@ -132,6 +135,11 @@ class Reference:
             self._posts_of[before.person].pop(post.id)
         self.posts[post.id] = post
         self._posts_of.setdefault(post.person, {})[post.id] = post
+
+    def may_be_police(self, body: UUID) -> bool:
+        """Tell whether a body's looks and tellings are kept from other bodies; one that isn't known here may be police."""
+        found = self.bodies.get(body)
+        return found is None or found.kind in _POLICE
 
     def held(self, person: UUID, today: date) -> list[Post]:
         """Return the posts that a person holds on a day, in bodies that are known; in the order of their ids."""
