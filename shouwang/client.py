@@ -126,10 +126,16 @@ class Person:
         if post is not None:
             self.headers["X-Post"] = str(post)
 
-    async def do(self, path: str, key: str | None = None, **fields: Any) -> dict[str, Any]:
-        """Issue a command: `do("registry/register-child", …)`; returns what it did."""
+    async def do(
+        self, path: str, key: str | None = None, *, at_least: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """Issue a command: `do("registry/register-child", …)`; returns what it did.
+
+        `at_least` is the token of an answer that it rests on: the service waits until it has heard of it.
+        """
         headers = {**self.headers, "Idempotency-Key": key or str(uuid4())}
-        answer = await self._platform.request("POST", f"/{path}", json=fields, headers=headers)
+        params = {"at_least": at_least} if at_least else {}
+        answer = await self._platform.request("POST", f"/{path}", json=fields, headers=headers, params=params)
         done: dict[str, Any] = answer.json()
         return done
 

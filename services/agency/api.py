@@ -14,17 +14,8 @@ from services.agency.finding import Candidates, Finding
 from services.agency.reading import Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
 from services.kernel.cursors import Cursors
+from services.kernel.heard import AtLeast
 from services.kernel.web import Cursor, Purpose, Who
-
-AtLeast = Annotated[
-    str | None,
-    Query(
-        description="命令或导入答复中的 token,等待本视图到达该处 · Token of an answer: wait until this view has it",
-        max_length=1000,
-        pattern=r"^[a-z]+\.[0-9]{1,2}\.[0-9]{1,15}(,[a-z]+\.[0-9]{1,2}\.[0-9]{1,15})*$",
-        examples=["registry.7.120"],
-    ),
-]
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ChildPath = Annotated[UUID, Path(description="儿童编号 · Child id")]

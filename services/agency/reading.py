@@ -15,12 +15,10 @@ from services.kernel.auth import Principal
 from services.kernel.ciphers import Cipher
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet
+from services.kernel.heard import LOOK_SECONDS, WAIT_SECONDS, places_in
 from services.kernel.key_service import KeyService, Pair
 from services.kernel.looks import Looks
 from services.kernel.sealing import BlockRef, Erased, open_refs
-
-_WAIT_SECONDS = 10.0
-_LOOK_SECONDS = 0.02
 
 
 class FeedQuestions(Protocol):
@@ -137,20 +135,14 @@ class Reading:
         )
 
     async def wait_for(self, token: str | None) -> None:
-        """Wait until the version that answers has what answers named: `service.partition.seq`, joined by commas.
-
-        Raises NotYet after ten seconds.
-        """
-        if token is None:
-            return
-        places = [(s, int(p), int(seq)) for s, p, seq in (each.split(".") for each in token.split(","))]
+        """Wait until the version that answers has what the token names. Raises NotYet after ten seconds."""
         try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                for source, partition, wanted in places:
+            async with asyncio.timeout(WAIT_SECONDS):
+                for source, partition, wanted in places_in(token) if token else ():
                     while (feed := await self._feed.reached(source, partition, wanted)) is None:
-                        await asyncio.sleep(_LOOK_SECONDS)
+                        await asyncio.sleep(LOOK_SECONDS)
                     while await self._place(partition) < feed:
-                        await asyncio.sleep(_LOOK_SECONDS)
+                        await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError as error:
             raise NotYet from error
 

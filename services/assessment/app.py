@@ -4,10 +4,12 @@ from services.assessment.assessment import ASSESSMENT
 from services.assessment.placement import PLACEMENT
 from services.assessment.reactions import rules
 from services.kernel.assemble import write_path
+from services.kernel.command_doors import command_routes
+from services.kernel.heard import Heard
 from services.kernel.projection import Consumer
 from services.kernel.reactions import Reactions
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.web import application, command_routes
+from services.kernel.web import application
 
 
 def build(tools: Tools) -> Service:
@@ -30,7 +32,8 @@ def build(tools: Tools) -> Service:
     )
     consumers = [path.reference_consumer, hears, residence]
     app = application(
-        "assessment", ("评估帮扶", "Assessment: what is done about it"), [command_routes(path.commands, path.who)],
+        "assessment", ("评估帮扶", "Assessment: what is done about it"),
+        [command_routes(path.commands, path.who, Heard(tools.database, consumers))],
         [tools.database.ping], lambda: positions_of(path.store, consumers),
     )  # fmt: skip
     return Service(

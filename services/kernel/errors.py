@@ -151,6 +151,6 @@ class RecordingDown(Refusal):
 
 
 class NotYet(Refusal):
-    """数据尚未到达本视图,请稍后重试。 · This view has not caught up yet: try again soon."""
+    """所等的数据尚未到达此处,请稍后重试。 · What was waited for has not come here yet: try again soon."""
 
     status = 503

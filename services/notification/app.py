@@ -5,11 +5,13 @@ from pathlib import Path
 
 from services.kernel.assemble import write_path
 from services.kernel.bus import FEED
+from services.kernel.command_doors import command_routes
+from services.kernel.heard import Heard
 from services.kernel.projection import Consumer
 from services.kernel.reactions import Reactions
 from services.kernel.relay import Relay
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.web import application, command_routes
+from services.kernel.web import application
 from services.kernel.world import day_of
 from services.notification.access import ACCESS
 from services.notification.api import internal_routes, table_routes
@@ -64,8 +66,8 @@ def build(tools: Tools) -> Notification:
     app = application(
         "notification", ("告知", "Notification: who is told what"),
         [
-            command_routes(path.commands, path.who), table_routes(reference, tools.database, path.who),
-            internal_routes(disclosed, tools.service_secret),
+            command_routes(path.commands, path.who, Heard(tools.database, consumers)),
+            table_routes(reference, tools.database, path.who), internal_routes(disclosed, tools.service_secret),
         ],
         [tools.database.ping, table_readable], lambda: positions_of(path.store, consumers, feed),
     )  # fmt: skip

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from services.kernel.assemble import write_path
+from services.kernel.command_doors import command_routes
+from services.kernel.heard import Heard
 from services.kernel.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
 from services.kernel.sign_in import post_routes
-from services.kernel.web import application, command_routes
+from services.kernel.web import application
 from services.kernel.world import day_of
 from services.registry.api import column_routes, import_routes, undo_routes
 from services.registry.child import CHILD
@@ -37,8 +39,8 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
     app = application(
         "registry", ("登记", "Registry: who is on file"),
         [
-            command_routes(path.commands, path.who), import_routes(imports, undoing, path.who),
-            undo_routes(undoing, path.who), column_routes(columns, path.who),
+            command_routes(path.commands, path.who, Heard(tools.database, consumers)),
+            import_routes(imports, undoing, path.who), undo_routes(undoing, path.who), column_routes(columns, path.who),
             post_routes(tools.tokens, path.reference, lambda: day_of(tools.world.now())),
         ],
         [tools.database.ping], lambda: positions_of(path.store, consumers),

@@ -1,9 +1,11 @@
 """Wires reporting and starts it."""
 
 from services.kernel.assemble import write_path
+from services.kernel.command_doors import command_routes
+from services.kernel.heard import Heard
 from services.kernel.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.web import application, command_routes
+from services.kernel.web import application
 from services.reporting.report import REPORT
 
 
@@ -18,7 +20,7 @@ def build(tools: Tools) -> Service:
     consumers = [path.reference_consumer, hears]
     app = application(
         "reporting", ("报告与处置", "Reporting: what happened and the first response"),
-        [command_routes(path.commands, path.who)], [tools.database.ping],
+        [command_routes(path.commands, path.who, Heard(tools.database, consumers))], [tools.database.ping],
         lambda: positions_of(path.store, consumers),
     )  # fmt: skip
     return Service(

@@ -9,10 +9,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from services.kernel import heard
 from services.kernel.auth import Tokens
 from services.kernel.settings import PageSettings, Settings
 from services.kernel.sign_in import NotLoopback, sign_in_routes
-from services.registry.founding import person_id, post_id
+from services.registry.founding import body_id, person_id, post_id
 from shouwang.client import Told
 from tests.helpers import Running, embedded
 
@@ -338,6 +339,52 @@ async def test_a_place_to_wait_for_that_is_none_is_refused_at_once(running: Runn
     with pytest.raises(Told) as told:
         await clerk.ask("agency/worklist", at_least=token)
     assert (told.value.status, told.value.body["fields"][0]["field"]) == (422, "at_least")
+
+
+async def test_a_command_waits_for_the_answer_that_it_rests_on(running: Running) -> None:
+    """The child is registered in one service and placed in another, which has not heard of it yet."""
+    clerk, officer = [await running.sign_in(key) for key in ("township-a-clerk", "civil-affairs-officer")]
+    placement: dict[str, Any] = {
+        "kind": "PROTECTIVE", "receiver": str(body_id("institution")), "requested_by": str(body_id("station-a")),
+        "request": "GA-1", "starts": "2026-10-21", "grounds": ["UNATTENDED"],
+    }  # fmt: skip
+    assessment = running.platform.services["assessment"]
+    await assessment.stop_loops()
+    try:
+        done = await clerk.do("registry/register-child", **CHILD | {"name": "程等待"})
+        placement["child"] = done["events"][0]["subject"]
+        with pytest.raises(Told, match="404 not-found"):
+            await officer.do("assessment/make-placement", **placement)
+        placing = asyncio.create_task(
+            officer.do("assessment/make-placement", at_least=done["token"], **placement)
+        )
+        asks = "select from pg_stat_activity where query like $1 and pid <> pg_backend_pid()"
+        while not await running.fetch("assessment", asks, "%from checkpoint%seq >= $4"):
+            assert not placing.done()
+            await asyncio.sleep(0.01)
+    finally:
+        await assessment.start()
+    assert (await placing)["events"]
+
+
+async def test_what_does_not_come_is_waited_for_a_while_and_nothing_is_done(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heard, "WAIT_SECONDS", 0.1)
+    officer = await running.sign_in("civil-affairs-officer")
+    heads = (await running.client.positions())["assessment"]["head"]
+    ask = {"assessment": str(uuid4()), "outcome": "SAFETY_SECURED", "safety": "母亲已返乡照料"}
+    with pytest.raises(Told, match="503 not-yet"):
+        await officer.do("assessment/close-case", at_least="registry.7.999999999", **ask)
+    for token in (
+        "assessment.7.999999999",
+        "nobody.7.999999999",
+    ):  # it reads no such log: nothing to wait for
+        with pytest.raises(Told, match=r"40[34] "):
+            await officer.do("assessment/close-case", at_least=token, **ask)
+    with pytest.raises(Told, match="422 bad-input"):
+        await officer.do("assessment/close-case", at_least="registry.7", **ask)
+    assert (await running.client.positions())["assessment"]["head"] == heads
 
 
 @pytest.mark.parametrize("secret", [b"", b"wrong", "é".encode("latin-1")])
