@@ -25,12 +25,12 @@ from schemas.notification import AccessGranted, Role
 from services.agency.page import Entry, fold
 from services.agency.projector import pack_open, pack_refs
 from services.agency.tokens import SearchTokens, all_tokens
-from services.kernel.ciphers import AesGcm
-from services.kernel.keys import KeyRing
-from services.kernel.recording import Keys, Planned, Recorder
-from services.kernel.sealing import redact
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.ring import KeyRing
+from services.kernel.keys.sealing import redact
 from services.kernel.store import NewEvent, leaf_hash
 from services.kernel.world import RealWorld, derived_id
+from services.kernel.writing.recording import Keys, Planned, Recorder
 from services.notification.access import stream_of
 from services.notification.disclosure import Disclosure, disclosure_table
 from services.registry.founding import body_id

@@ -21,11 +21,11 @@ from bench.measuring import Row, Sample, cut, row_of, writers
 from bench.places import create
 from bench.platform import Running, running
 from bench.store import Ours, sealed_event
-from services.kernel.auth import Tokens
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.ciphers import AesGcm
+from services.kernel.bus.embedded import EmbeddedBus
 from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
-from services.kernel.keys import KeyRing
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.ring import KeyRing
+from services.kernel.people.auth import Tokens
 from services.kernel.service import Tools, recorder_of
 from services.kernel.store import EventStore
 from services.kernel.world import RealWorld

@@ -22,7 +22,7 @@ from bench import ledger
 from bench.places import create, postgres, tools
 from infra.postgres import Postgres
 from services.kernel.assemble import Writing, write_path
-from services.kernel.auth import Principal
+from services.kernel.people.auth import Principal
 from services.registry.app import MIGRATIONS
 from services.registry.child import CHILD
 from services.registry.columns import Columns

@@ -25,15 +25,15 @@ from schemas.registry import ChildRegistered
 from services.agency.folding import Folding
 from services.agency.projector import Projector
 from services.agency.tokens import SearchTokens
-from services.kernel.auth import Tokens
-from services.kernel.bus import Record, topic_of
-from services.kernel.bus_kafka import KafkaBus
-from services.kernel.ciphers import AesGcm
+from services.kernel.bus.kafka import KafkaBus
+from services.kernel.bus.port import Record, topic_of
 from services.kernel.database import Connection, Database
-from services.kernel.key_service import KeyService, Pair
-from services.kernel.keys import KeyRing
-from services.kernel.projection import Consumer
-from services.kernel.residence import Residence
+from services.kernel.hearing.projection import Consumer
+from services.kernel.hearing.residence import Residence
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.ring import KeyRing
+from services.kernel.keys.service import KeyService, Pair
+from services.kernel.people.auth import Tokens
 from services.kernel.service import Tools
 from services.kernel.world import RealWorld
 from services.notification import app as notification

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from schemas.event import Event
 from schemas.registry import ChildCategoryAssigned, ChildRegistered, Finding
-from services.kernel.recording import Circumstances, Planned, Recorder
 from services.kernel.store import Append, EventStore
 from services.kernel.world import derived_id
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 from services.registry.founding import body_id, person_id
 from services.registry.ledger.values.ids import check_digit
 

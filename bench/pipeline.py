@@ -34,16 +34,16 @@ from infra.databases import grants, migrations, prepare, urls
 from infra.kafka import Kafka, create_topics
 from infra.postgres import Postgres
 from services.agency.versions import Versions
-from services.kernel.bus import FEED, TOPICS, Bus, Record, topic_of
-from services.kernel.bus_kafka import KafkaBus, _headers
-from services.kernel.ciphers import AesGcm
+from services.kernel.bus.kafka import KafkaBus, _headers
+from services.kernel.bus.log import StoreLog
+from services.kernel.bus.port import FEED, TOPICS, Bus, Record, topic_of
+from services.kernel.bus.relay import Relay
 from services.kernel.database import Database, migrate
-from services.kernel.keys import KeyRing
-from services.kernel.log import StoreLog
-from services.kernel.recording import Recorder
-from services.kernel.relay import Relay
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.ring import KeyRing
 from services.kernel.store import PARTITIONS, EventStore
 from services.kernel.world import RealWorld
+from services.kernel.writing.recording import Recorder
 from services.registry.founding import found
 from shouwang.embedded import DEMO_COUNTY
 

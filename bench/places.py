@@ -12,11 +12,11 @@ import asyncpg
 
 from infra.postgres import Postgres
 from infra.processes import server_account
-from services.kernel.auth import Tokens
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.ciphers import AesGcm
+from services.kernel.bus.embedded import EmbeddedBus
 from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
-from services.kernel.keys import KeyRing
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.ring import KeyRing
+from services.kernel.people.auth import Tokens
 from services.kernel.service import Tools
 from services.kernel.world import RealWorld
 

@@ -23,9 +23,9 @@ from bench.places import create, library_environment, postgres, tools
 from infra.postgres import Postgres
 from schemas.event import Event
 from schemas.registry import LedgerEntryReopened, LedgerEntryUpdated, Schooling
-from services.kernel.recording import Circumstances, Planned, Recorder
 from services.kernel.service import Tools, recorder_of
 from services.kernel.store import Append, EventStore, NewEvent, Stored
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 
 LIBRARY = "eventsourcing, default PostgreSQL recorder"
 BARE = "asyncpg, group commit of the same bytes"

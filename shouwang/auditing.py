@@ -13,11 +13,11 @@ from services.audit.log import LOGS, STORES
 from services.audit.note import read_note
 from services.audit.telling import exact, telling_of
 from services.audit.verify import KEY, NOTE, Row, write_row
-from services.kernel.bus import FEED, Record
+from services.kernel.bus.port import FEED, Record
 from services.kernel.database import Database
-from services.kernel.looks import Looks
-from services.kernel.recording import stamp
+from services.kernel.doors.looks import Looks
 from services.kernel.world import RealWorld
+from services.kernel.writing.recording import stamp
 from services.notification.feed import FeedLog
 from services.registry.founding import post_id
 from shouwang.client import Platform

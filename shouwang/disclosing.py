@@ -186,7 +186,7 @@ def _table(name: str, content: bytes) -> Disclosure:
 
 async def _in_force(rows: Any) -> Disclosure:
     """Return the table by which a running platform tells."""
-    from services.kernel.reference import Reference
+    from services.kernel.hearing.reference import Reference
 
     reference = Reference()
     await reference.load(rows)
@@ -254,7 +254,7 @@ async def _body(rows: Any, named: str) -> UUID:
 
 
 async def _names(rows: Any) -> dict[UUID, str]:
-    from services.kernel.reference import Reference
+    from services.kernel.hearing.reference import Reference
 
     reference = Reference()
     await reference.load(rows)

@@ -18,8 +18,8 @@ from infra.postgres import Postgres
 from services.audit.checkpoints import LeafDiffers, LogDiffers, SignedNoteBroken
 from services.audit.signing_key import AuditKeyRefused
 from services.console import app as console
-from services.kernel.bus import TOPICS
-from services.kernel.bus_kafka import KafkaBus
+from services.kernel.bus.kafka import KafkaBus
+from services.kernel.bus.port import TOPICS
 from services.kernel.settings import PageSettings, Settings
 from services.kernel.telemetry import log, set_up_logs
 from services.kernel.waiting import within

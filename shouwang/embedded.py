@@ -11,14 +11,14 @@ from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.agency.versions import Versions
 from services.console import app as console
-from services.kernel.bus import Bus
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.ciphers import Cipher
-from services.kernel.keys import KeyRing
+from services.kernel.bus.embedded import EmbeddedBus
+from services.kernel.bus.port import Bus
+from services.kernel.keys.ciphers import Cipher
+from services.kernel.keys.ring import KeyRing
+from services.kernel.keys.wrapping import protection_of
 from services.kernel.service import Service
 from services.kernel.settings import Settings
 from services.kernel.world import RealWorld, World
-from services.kernel.wrapping import protection_of
 from services.notification.app import Notification
 from shouwang.serving import Serving, open_service
 

@@ -12,11 +12,11 @@ from services.agency import app as agency
 from services.assessment import app as assessment
 from services.audit import app as audit
 from services.audit.note import Signer
-from services.kernel.auth import Tokens
-from services.kernel.authority import authority_table
-from services.kernel.decider import Command
+from services.kernel.people.auth import Tokens
+from services.kernel.people.authority import authority_table
 from services.kernel.service import Service, Tools
 from services.kernel.world import RealWorld
+from services.kernel.writing.decider import Command
 from services.live import app as live
 from services.notification import app as notification
 from services.registry import app as registry

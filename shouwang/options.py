@@ -70,7 +70,7 @@ def guarded(work: Callable[[], Awaitable[Any]]) -> Any:
     from services.audit.signing_key import AuditKeyRefused
     from services.kernel.database import NewerData
     from services.kernel.errors import Refusal
-    from services.kernel.keys import WrongPassphrase
+    from services.kernel.keys.ring import WrongPassphrase
     from shouwang.client import Told
     from shouwang.running import NotRunning
 

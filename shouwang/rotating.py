@@ -4,9 +4,9 @@ import secrets
 from contextlib import closing
 from pathlib import Path
 
-from services.kernel.keys import KeyRing, WrongPassphrase
+from services.kernel.keys.ring import KeyRing, WrongPassphrase
+from services.kernel.keys.wrapping import Passphrase, Transit, Wrapping, protection_of
 from services.kernel.world import RealWorld
-from services.kernel.wrapping import Passphrase, Transit, Wrapping, protection_of
 from shouwang.embedded import secrets_of, settings_of, write_secrets
 
 _NEXT = "key_passphrase_next"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.audit.note import read_note
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
 from shouwang.viewing import compared_text
 
 if TYPE_CHECKING:

@@ -20,19 +20,19 @@ from services.agency.versions import Versions
 from services.assessment import app as assessment
 from services.audit import app as audit
 from services.audit.signing_key import open_signer
-from services.kernel.auth import Tokens
-from services.kernel.bus import Bus
-from services.kernel.bus_kafka import KafkaBus
-from services.kernel.ciphers import SUITES, Cipher
+from services.kernel.bus.kafka import KafkaBus
+from services.kernel.bus.port import Bus
 from services.kernel.database import Database, migrate
-from services.kernel.keys import KeyRing
-from services.kernel.limiting import Limits
-from services.kernel.oidc import Provider
+from services.kernel.doors.sign_in import sign_in_routes
+from services.kernel.keys.ciphers import SUITES, Cipher
+from services.kernel.keys.ring import KeyRing
+from services.kernel.keys.wrapping import protection_of
+from services.kernel.people.auth import Tokens
+from services.kernel.people.limiting import Limits
+from services.kernel.people.oidc import Provider
 from services.kernel.service import Service, Tools
 from services.kernel.settings import Settings
-from services.kernel.sign_in import sign_in_routes
 from services.kernel.world import RealWorld, World
-from services.kernel.wrapping import protection_of
 from services.live import app as live
 from services.notification import app as notification
 from services.registry import app as registry

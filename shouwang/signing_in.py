@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
-from services.kernel.code_flow import CLIENT, CodeFlow
 from services.kernel.errors import NotSignedIn
+from services.kernel.people.code_flow import CLIENT, CodeFlow
 
 _PATIENCE_SECONDS = 300
 _PAGE = "<!doctype html><meta charset=utf-8><title>守望</title><p>{} · {}"

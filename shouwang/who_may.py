@@ -10,7 +10,7 @@ from schemas.fields import DataClass
 from schemas.notification import Role
 from schemas.reporting import ReportFiled
 from schemas.words import CLASSES, KINDS, ROLES, SCOPES, Words
-from services.kernel.authority import authority_table
+from services.kernel.people.authority import authority_table
 from services.notification.disclosure import disclosure_table
 from shouwang.openapi import public_commands
 

@@ -14,9 +14,9 @@ import asyncpg
 
 from infra.postgres import Postgres
 from services.agency.versions import Versions
-from services.kernel.bus import Bus
-from services.kernel.ciphers import Cipher
-from services.kernel.keys import KeyRing
+from services.kernel.bus.port import Bus
+from services.kernel.keys.ciphers import Cipher
+from services.kernel.keys.ring import KeyRing
 from services.kernel.store import Append, NewEvent, partition_of
 from services.kernel.world import World
 from services.registry.founding import post_id

@@ -34,11 +34,11 @@ from schemas.packs import KnownPack, known_packs
 from schemas.reference import BodyKind
 from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportAccepted, ReportFiled, ReportWithdrawn
 from services.assessment import assessment
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import Refusal
-from services.kernel.recording import stamp
-from services.kernel.sealing import needed, seal
+from services.kernel.keys.sealing import needed, seal
 from services.kernel.world import derived_id
+from services.kernel.writing.decider import Command, Context, Decider
+from services.kernel.writing.recording import stamp
 from services.notification import access, notice
 
 S = TypeVar("S")

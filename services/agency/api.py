@@ -13,9 +13,9 @@ from services.agency.exporting import Exporting, Kind
 from services.agency.finding import Candidates, Finding
 from services.agency.reading import Reading
 from services.agency.views import Ledger, Page, Summary, Views, Worklist
-from services.kernel.cursors import Cursors
-from services.kernel.heard import AtLeast
-from services.kernel.web import Cursor, Purpose, Who
+from services.kernel.doors.cursors import Cursors
+from services.kernel.doors.heard import AtLeast
+from services.kernel.doors.web import Cursor, Purpose, Who
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ChildPath = Annotated[UUID, Path(description="儿童编号 · Child id")]

@@ -11,13 +11,13 @@ from services.agency.projector import Projector
 from services.agency.reading import FeedQuestions, Reading
 from services.agency.tokens import SearchTokens
 from services.agency.views import Views
-from services.kernel.cursors import Cursors
+from services.kernel.bus.relay import Relay
 from services.kernel.database import Database
-from services.kernel.looks import Looks
-from services.kernel.reference import Reference
-from services.kernel.relay import Relay
+from services.kernel.doors.cursors import Cursors
+from services.kernel.doors.looks import Looks
+from services.kernel.doors.web import application, who_asks
+from services.kernel.hearing.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
-from services.kernel.web import application, who_asks
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -10,9 +10,9 @@ from schemas.ledger_form import record_from
 from services.agency.reading import Reading
 from services.agency.sheets import forms, roster, summary
 from services.agency.summary import broken_checks, count
-from services.kernel.auth import Principal
 from services.kernel.errors import Refusal
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
+from services.kernel.people.auth import Principal
 
 _AT_ONCE = 500
 _LEFT_BEHIND = "LEFT_BEHIND"

@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx2
 
 from services.kernel.errors import StoreDown
-from services.kernel.key_service import Pair
+from services.kernel.keys.service import Pair
 
 
 class FeedClient:

@@ -8,7 +8,7 @@ from services.agency.candidates import FLOOR, MOST, REASONS, Described, Likeness
 from services.agency.reading import Reading
 from services.agency.tokens import SearchTokens, all_tokens
 from services.agency.views import Summary, summary
-from services.kernel.auth import Principal
+from services.kernel.people.auth import Principal
 
 _CONSIDERED = 100
 _VERY_MANY = 5_000

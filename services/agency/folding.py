@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from services.agency.projector import Projector
 from services.agency.versions import REACHED, USE
-from services.kernel.bus import FEED, Bus, Record
+from services.kernel.bus.port import FEED, Bus, Record
 from services.kernel.database import Connection, Database
-from services.kernel.projection import Consumer, Fenced
+from services.kernel.hearing.projection import Consumer, Fenced
 from services.kernel.service import keep
 
 _LOOK_SECONDS = 0.5

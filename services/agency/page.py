@@ -34,8 +34,8 @@ from schemas.registry import (
     SubjectUnsealed,
 )
 from schemas.reporting import PoliceNoticeSent, ReportAccepted, ReportFiled, ReportWithdrawn
-from services.kernel.correcting import corrected_field
-from services.kernel.sealing import BlockRef, refs
+from services.kernel.keys.sealing import BlockRef, refs
+from services.kernel.writing.correcting import corrected_field
 
 uuid_of = lru_cache(1 << 12)(UUID)
 """An id that is met again and again, as itself."""

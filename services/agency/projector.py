@@ -11,11 +11,11 @@ from schemas.envelope import decode
 from schemas.notification import AccessEnded
 from services.agency.page import Entry, Row, fields_in, fold, read_entries, uuid_of
 from services.agency.tokens import SearchTokens, all_tokens
-from services.kernel.bus import Record
-from services.kernel.ciphers import Cipher
+from services.kernel.bus.port import Record
 from services.kernel.database import Connection, write
-from services.kernel.key_service import KeyService
-from services.kernel.sealing import BlockRef, Erased, open_refs
+from services.kernel.keys.ciphers import Cipher
+from services.kernel.keys.sealing import BlockRef, Erased, open_refs
+from services.kernel.keys.service import KeyService
 
 _pack = msgspec.msgpack.Encoder().encode
 

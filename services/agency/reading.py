@@ -11,14 +11,14 @@ import msgspec
 from services.agency.page import fields_in
 from services.agency.projector import unpack_refs
 from services.agency.versions import CONSUMER, USE, WHOLE
-from services.kernel.auth import Principal
-from services.kernel.ciphers import Cipher
 from services.kernel.database import Connection, Database
+from services.kernel.doors.heard import LOOK_SECONDS, WAIT_SECONDS, places_in
+from services.kernel.doors.looks import Looks
 from services.kernel.errors import NotYet
-from services.kernel.heard import LOOK_SECONDS, WAIT_SECONDS, places_in
-from services.kernel.key_service import KeyService, Pair
-from services.kernel.looks import Looks
-from services.kernel.sealing import BlockRef, Erased, open_refs
+from services.kernel.keys.ciphers import Cipher
+from services.kernel.keys.sealing import BlockRef, Erased, open_refs
+from services.kernel.keys.service import KeyService, Pair
+from services.kernel.people.auth import Principal
 
 
 class FeedQuestions(Protocol):

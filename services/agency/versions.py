@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from services.agency.comparing import Comparison, Snapshot, compare_where_level
-from services.kernel.bus import FEED
+from services.kernel.bus.port import FEED
 from services.kernel.database import Connection
 from services.kernel.errors import Refusal
 

@@ -16,11 +16,11 @@ from services.agency.page import Entry, fold, in_order, read_entries, uuid_of
 from services.agency.projector import pack_open, pack_refs
 from services.agency.reading import Reading
 from services.agency.tokens import SearchTokens
-from services.kernel.auth import Principal
-from services.kernel.correcting import corrected_field
 from services.kernel.errors import NotFound
-from services.kernel.reference import Reference
-from services.kernel.sealing import BlockRef
+from services.kernel.hearing.reference import Reference
+from services.kernel.keys.sealing import BlockRef
+from services.kernel.people.auth import Principal
+from services.kernel.writing.correcting import corrected_field
 
 PAGE = 50
 _TASKS = {

@@ -4,12 +4,12 @@ from services.assessment.assessment import ASSESSMENT
 from services.assessment.placement import PLACEMENT
 from services.assessment.reactions import rules
 from services.kernel.assemble import write_path
-from services.kernel.command_doors import command_routes
-from services.kernel.heard import Heard
-from services.kernel.projection import Consumer
-from services.kernel.reactions import Reactions
+from services.kernel.doors.command_doors import command_routes
+from services.kernel.doors.heard import Heard
+from services.kernel.doors.web import application
+from services.kernel.hearing.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.web import application
+from services.kernel.writing.reactions import Reactions
 
 
 def build(tools: Tools) -> Service:

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from schemas.assessment import AssessmentOpened, CaseClosed, CaseOutcome
 from schemas.fields import AssessmentId, BodyId, ChildId, IncidentId, Line2000, NoticeId, Region
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
 from services.kernel.world import derived_id
+from services.kernel.writing.decider import Command, Context, Decider
 
 
 # --- Refusals

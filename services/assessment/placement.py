@@ -10,8 +10,8 @@ from pydantic import Field
 from schemas.assessment import PlacementEnded, PlacementEnding, PlacementGround, PlacementKind, PlacementMade
 from schemas.fields import BodyId, ChildId, Code, Day, PlacementId
 from schemas.reference import BodyKind
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.writing.decider import Command, Context, Decider
 
 
 # --- Refusals

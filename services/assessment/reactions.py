@@ -6,7 +6,7 @@ from uuid import UUID
 from schemas.envelope import Envelope
 from schemas.reporting import PoliceNoticeSent
 from services.assessment.assessment import ASSESSMENT, OpenAssessment, stream_of
-from services.kernel.reactions import Task
+from services.kernel.writing.reactions import Task
 
 
 def rules(heard: Envelope) -> Iterable[Task]:

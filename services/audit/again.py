@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from services.audit.log import compare
-from services.kernel.bus import Bus, Checkpoint, Log, Record, Subscription
+from services.kernel.bus.port import Bus, Checkpoint, Log, Record, Subscription
 from services.kernel.database import Database
 
 

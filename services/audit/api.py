@@ -21,8 +21,8 @@ from services.audit.answers import (
 )
 from services.audit.auditing import Auditing
 from services.audit.log import LOGS
-from services.kernel.cursors import Cursors
-from services.kernel.web import Cursor, Purpose, Who
+from services.kernel.doors.cursors import Cursors
+from services.kernel.doors.web import Cursor, Purpose, Who
 
 _MOST = 1 << 53
 _Log = Annotated[str, Query(description="日志 · Log", pattern=f"^({'|'.join(LOGS)})$")]

@@ -10,14 +10,14 @@ from services.audit.log import STORES, fold
 from services.audit.note import Signer
 from services.audit.reads import Reads
 from services.audit.told import Told
-from services.kernel.bus import FEED, REFERENCE
-from services.kernel.cursors import Cursors
-from services.kernel.looks import Looks
-from services.kernel.projection import Consumer
-from services.kernel.reference import Reference
-from services.kernel.relay import Relay
+from services.kernel.bus.port import FEED, REFERENCE
+from services.kernel.bus.relay import Relay
+from services.kernel.doors.cursors import Cursors
+from services.kernel.doors.looks import Looks
+from services.kernel.doors.web import application, who_asks
+from services.kernel.hearing.projection import Consumer
+from services.kernel.hearing.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
-from services.kernel.web import application, who_asks
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -36,15 +36,15 @@ from services.audit.note import Line, Signer
 from services.audit.reads import Reads
 from services.audit.seeing import CLOSING, GRANTS, Piece, for_keeper, keeps, pieces_of, roles_of
 from services.audit.told import Told
-from services.kernel.auth import Principal
-from services.kernel.bus import FEED
+from services.kernel.bus.port import FEED
 from services.kernel.database import Database
+from services.kernel.doors.looks import Looks
 from services.kernel.errors import NotAllowed, NotFound
-from services.kernel.looks import Looks
-from services.kernel.recording import stamp
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
+from services.kernel.people.auth import Principal
 from services.kernel.store import leaf_hash
 from services.kernel.world import World
+from services.kernel.writing.recording import stamp
 
 PAGE = 200
 MOST_LOOKS = 200

@@ -7,9 +7,9 @@ from services.audit.merkle import verify_consistency
 from services.audit.note import Line, NoteBroken, Signer, read_note
 from services.kernel.database import Database
 from services.kernel.errors import Refusal
-from services.kernel.recording import stamp
 from services.kernel.telemetry import log, metrics
 from services.kernel.world import World
+from services.kernel.writing.recording import stamp
 
 
 class NotSigned(Refusal):

@@ -11,7 +11,7 @@ from schemas.look import LOOK_LOGS
 from schemas.registry import ChildIdentified
 from services.audit import merkle
 from services.audit.telling import exact, telling_of
-from services.kernel.bus import FEED, REFERENCE, Record
+from services.kernel.bus.port import FEED, REFERENCE, Record
 from services.kernel.database import Connection
 from services.kernel.store import leaf_hash
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from schemas.look import read_look
 from services.audit.log import compare, grow
-from services.kernel.bus import Record
+from services.kernel.bus.port import Record
 from services.kernel.database import Connection, Database
 
 

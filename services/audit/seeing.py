@@ -12,7 +12,7 @@ from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.platform import FactCorrected
 from schemas.registry import SubjectErased, SubjectSealed, SubjectUnsealed
 from services.audit.telling import read_telling
-from services.kernel.recording import stamp
+from services.kernel.writing.recording import stamp
 
 GRANTS = (AccessGranted.type, AccessEnded.type)
 CLOSING = (SubjectErased.type, SubjectSealed.type, SubjectUnsealed.type)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.audit.note import NoteBroken, Renewal, Signer, read_note
 from services.kernel.database import Database
-from services.kernel.recording import stamp
+from services.kernel.writing.recording import stamp
 
 
 class AuditKeyRefused(Exception):  # noqa: N818

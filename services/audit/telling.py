@@ -3,8 +3,8 @@
 import msgspec
 
 from schemas.envelope import decode
-from services.kernel.bus import Record
-from services.kernel.sealing import unpack
+from services.kernel.bus.port import Record
+from services.kernel.keys.sealing import unpack
 from services.kernel.store import leaf_hash
 
 

@@ -12,7 +12,7 @@ from schemas.reporting import ReportAccepted, ReportFiled
 from services.audit.log import compare, grow
 from services.audit.note import Receipt
 from services.audit.telling import exact, telling_of
-from services.kernel.bus import FEED, Record
+from services.kernel.bus.port import FEED, Record
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotYet
 from services.kernel.store import leaf_hash

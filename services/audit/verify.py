@@ -15,8 +15,8 @@ from schemas.look import LOOK_LOGS, read_look
 from services.audit import merkle
 from services.audit.note import Line, NoteBroken, read_note
 from services.audit.telling import exact, read_telling
-from services.kernel.bus import FEED
-from services.kernel.sealing import is_described, unpack
+from services.kernel.bus.port import FEED
+from services.kernel.keys.sealing import is_described, unpack
 from services.kernel.store import REFERENCE_PARTITION, leaf_hash, partition_of
 
 NOTE, KEY = "checkpoint.txt", "audit.pub"

@@ -17,9 +17,9 @@ from services.console.pages import local, page_routes
 from services.console.problems import HOME, refusals_as_pages, told
 from services.console.session import Cookies
 from services.console.signing_in import DevelopmentDoor, ProviderDoor, sign_in_routes
+from services.kernel.doors.web import Guard
 from services.kernel.errors import NotAllowed
 from services.kernel.settings import Settings
-from services.kernel.web import Guard
 from services.kernel.world import World
 
 _HERE = Path(__file__).parent

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from services.console.asking import Services
 from services.console.problems import HOME, Show
 from services.console.session import HOURS, Cookies, Session
-from services.kernel.code_flow import CodeFlow
+from services.kernel.doors.sign_in import NotLoopback, require_loopback
 from services.kernel.errors import NotAllowed, NotSignedIn
-from services.kernel.sign_in import NotLoopback, require_loopback
+from services.kernel.people.code_flow import CodeFlow
 
 COOKIE, FLOW = "shouwang", "shouwang-flow"
 _FLOW_SECONDS = 600

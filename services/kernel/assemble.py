@@ -3,18 +3,18 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from services.kernel.authority import authority_table
-from services.kernel.commands import Commands
-from services.kernel.decider import Decider
-from services.kernel.log import StoreLog
-from services.kernel.projection import Consumer
-from services.kernel.recording import Recorder
-from services.kernel.reference import Reference
-from services.kernel.relay import Relay
-from services.kernel.residence import Residence
+from services.kernel.bus.log import StoreLog
+from services.kernel.bus.relay import Relay
+from services.kernel.doors.web import Who, who_asks
+from services.kernel.hearing.projection import Consumer
+from services.kernel.hearing.reference import Reference
+from services.kernel.hearing.residence import Residence
+from services.kernel.people.authority import authority_table
 from services.kernel.service import Tools, recorder_of, reference_consumer
 from services.kernel.store import EventStore
-from services.kernel.web import Who, who_asks
+from services.kernel.writing.commands import Commands
+from services.kernel.writing.decider import Decider
+from services.kernel.writing.recording import Recorder
 
 
 class Writing(NamedTuple):

@@ -7,20 +7,20 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.kernel.auth import Checking
-from services.kernel.bus import REFERENCE, Bus, Log
-from services.kernel.ciphers import Cipher
+from services.kernel.bus.port import REFERENCE, Bus, Log
 from services.kernel.database import AWAY, Database
+from services.kernel.doors.looks import Looks
 from services.kernel.errors import StoreDown
-from services.kernel.keys import KeyRing
-from services.kernel.limiting import Limits
-from services.kernel.looks import Looks
-from services.kernel.projection import Consumer
-from services.kernel.recording import Recorder
-from services.kernel.reference import Reference
+from services.kernel.hearing.projection import Consumer
+from services.kernel.hearing.reference import Reference
+from services.kernel.keys.ciphers import Cipher
+from services.kernel.keys.ring import KeyRing
+from services.kernel.people.auth import Checking
+from services.kernel.people.limiting import Limits
 from services.kernel.store import EventStore
 from services.kernel.telemetry import log
 from services.kernel.world import World
+from services.kernel.writing.recording import Recorder
 
 _RETRY_SECONDS = 1.0
 

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.reference import BodyKind
-from services.kernel.auth import Principal
+from services.kernel.doors.web import Purpose, Who
 from services.kernel.errors import NotAllowed
-from services.kernel.reference import covers
-from services.kernel.web import Purpose, Who
+from services.kernel.hearing.reference import covers
+from services.kernel.people.auth import Principal
 from services.live.windows import Rules, Windows
 
 MAY_ASK = frozenset(

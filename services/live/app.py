@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from services.kernel.bus import Bus, BusDown
+from services.kernel.bus.port import Bus, BusDown
+from services.kernel.doors.web import application, who_asks
 from services.kernel.errors import Refusal
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
 from services.kernel.service import Service, Tools, positions_of, reference_consumer
 from services.kernel.telemetry import log, metrics
-from services.kernel.web import application, who_asks
 from services.live.api import routes
 from services.live.windows import Rules, Windows
 

@@ -13,8 +13,8 @@ import faust
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from faust.contrib.asgi import faust_app_running
 
-from services.kernel.bus import BusDown, topic_of
-from services.kernel.bus_kafka import KafkaBus
+from services.kernel.bus.kafka import KafkaBus
+from services.kernel.bus.port import BusDown, topic_of
 from services.kernel.store import PARTITIONS
 from services.kernel.telemetry import log, metrics
 from services.live.windows import KEPT, Windows

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from schemas.fields import BodyId, ChildId, Code, EventId
 from schemas.notification import AccessEnded, AccessGranted, EmergencyOpened, EmergencyReviewed, Role
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound
+from services.kernel.writing.decider import Command, Context, Decider
 from services.notification import emergency
 from services.notification.emergency import EndEmergency, OpenEmergency, ReviewEmergency
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 
 from schemas.fields import DataClass
 from schemas.notification import Role
-from services.kernel.authority import check
 from services.kernel.database import Database
+from services.kernel.doors.web import Purpose, Who
 from services.kernel.errors import NotSignedIn
-from services.kernel.reference import Reference
-from services.kernel.web import Purpose, Who
+from services.kernel.hearing.reference import Reference
+from services.kernel.people.authority import check
 from services.notification.disclosure import Disclosure, adopted_table
 from services.notification.feed import Disclosed
 from services.notification.preview import Change, changes, held_by

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.kernel.assemble import write_path
-from services.kernel.bus import FEED
-from services.kernel.command_doors import command_routes
-from services.kernel.heard import Heard
-from services.kernel.projection import Consumer
-from services.kernel.reactions import Reactions
-from services.kernel.relay import Relay
+from services.kernel.bus.port import FEED
+from services.kernel.bus.relay import Relay
+from services.kernel.doors.command_doors import command_routes
+from services.kernel.doors.heard import Heard
+from services.kernel.doors.web import application
+from services.kernel.hearing.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.web import application
 from services.kernel.world import day_of
+from services.kernel.writing.reactions import Reactions
 from services.notification.access import ACCESS
 from services.notification.api import internal_routes, table_routes
 from services.notification.clock import Clock

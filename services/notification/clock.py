@@ -9,10 +9,10 @@ from uuid import UUID
 
 from schemas.envelope import decode
 from services.kernel.database import Database
-from services.kernel.reactions import Reactions, Task
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
 from services.kernel.telemetry import log
 from services.kernel.world import World
+from services.kernel.writing.reactions import Reactions, Task
 from services.notification.access import ACCESS
 from services.notification.duty import DUTY, ReachDue
 from services.notification.emergency import EndEmergency, stream_of

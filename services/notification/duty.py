@@ -21,9 +21,9 @@ from schemas.notification import (
     Judging,
 )
 from services.kernel.calendar import calendar
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
 from services.kernel.world import derived_id
+from services.kernel.writing.decider import Command, Context, Decider
 
 
 # --- Refusals

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from schemas.fields import ChildId, EmergencyId, Line200
 from schemas.notification import AccessEnded, AccessGranted, EmergencyOpened, EmergencyReviewed, Role
-from services.kernel.decider import Command, Context
 from services.kernel.errors import NotFound, Refusal
 from services.kernel.world import derived_id
+from services.kernel.writing.decider import Command, Context
 
 _MOST_HOURS = 72
 

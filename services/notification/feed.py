@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from services.kernel.database import Database
-from services.kernel.key_service import Pair
-from services.kernel.projection import Consumer
-from services.kernel.sealing import redact
+from services.kernel.hearing.projection import Consumer
+from services.kernel.keys.sealing import redact
+from services.kernel.keys.service import Pair
 from services.kernel.store import first_after, heads
 
 

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from schemas.fields import BodyId, ChildId, Codes, EventId, NoticeId, Region
 from schemas.notification import NotificationAcknowledged, NotificationSent
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound
 from services.kernel.world import derived_id
+from services.kernel.writing.decider import Command, Context, Decider
 
 # --- State
 Event = NotificationSent | NotificationAcknowledged

@@ -12,7 +12,7 @@ from schemas.fields import DataClass
 from schemas.notification import Role
 from services.kernel.database import Connection, Database
 from services.kernel.errors import NotFound
-from services.kernel.sealing import redact
+from services.kernel.keys.sealing import redact
 from services.notification.disclosure import Disclosure, concerns
 from services.notification.known import load
 from services.notification.router import audience

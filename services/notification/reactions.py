@@ -13,8 +13,8 @@ from schemas.platform import FactCorrected
 from schemas.reference import BodyKind
 from schemas.registry import ChildRecordTransferred, ChildRegistered, SchoolFileClosed, SchoolFileOpened
 from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportFiled
-from services.kernel.reactions import Task
 from services.kernel.world import day_of
+from services.kernel.writing.reactions import Task
 from services.notification import access, duty, notice
 from services.notification.access import ACCESS, EndCare, EndCase, EndSchooling, GrantAccess, Recuse, Reside
 from services.notification.duty import DUTY, MeetDuty, OpenDuty, ReassignDuty, RestartDuty

@@ -16,11 +16,11 @@ from schemas.catalogue import EVENTS
 from schemas.envelope import Envelope, decode
 from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.platform import FactCorrected
-from services.kernel.bus import Record
+from services.kernel.bus.port import Record
 from services.kernel.database import Connection
-from services.kernel.reactions import Reactions, Seen, Wanted
 from services.kernel.store import NewEvent
 from services.kernel.world import World
+from services.kernel.writing.reactions import Reactions, Seen, Wanted
 from services.notification.disclosure import Disclosure, concerns
 from services.notification.duty import DUTY
 from services.notification.known import Known, keep, keep_duties, keep_emergencies, load

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from schemas.registry import RuralProof
-from services.kernel.web import Purpose, Who, body_of
+from services.kernel.doors.web import Purpose, Who, body_of
 from services.registry.columns import Choice, Columns
 from services.registry.imports import FileUnreadable, Imports, Order, file_line, preview
 from services.registry.undoing import ImportMade, Undoing

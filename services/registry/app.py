@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from services.kernel.assemble import write_path
-from services.kernel.command_doors import command_routes
-from services.kernel.heard import Heard
-from services.kernel.projection import Consumer
+from services.kernel.doors.command_doors import command_routes
+from services.kernel.doors.heard import Heard
+from services.kernel.doors.sign_in import post_routes
+from services.kernel.doors.web import application
+from services.kernel.hearing.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.sign_in import post_routes
-from services.kernel.web import application
 from services.kernel.world import day_of
 from services.registry.api import column_routes, import_routes, undo_routes
 from services.registry.child import CHILD

@@ -31,9 +31,9 @@ from schemas.registry import (
     LedgerEntryUpdated,
     LedgerFacts,
 )
-from services.kernel.correcting import Correction, correct
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import FileSealed, NotFound, Refusal, StaleVersion
+from services.kernel.writing.correcting import Correction, correct
+from services.kernel.writing.decider import Command, Context, Decider
 from services.registry import keeping, schooling, transfer
 from services.registry.category import NoPolicy, decide_categories
 from services.registry.delegating import DelegateGuardianship, Delegating, delegate

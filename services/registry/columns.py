@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.kernel.auth import Principal
-from services.kernel.authority import check
 from services.kernel.database import Database
 from services.kernel.errors import Refusal
+from services.kernel.people.auth import Principal
+from services.kernel.people.authority import check
 from services.kernel.world import World
 from services.registry.ledger.data import bare
 from services.registry.ledger.labels import kinds

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from schemas.fields import Address, Codes, Day, IdNumber, Line30, Name, PersonId, Phone, birth_date_in
 from schemas.registry import Basis, GuardianChanged, GuardianshipDelegated
-from services.kernel.decider import Command, Context
 from services.kernel.errors import Refusal
+from services.kernel.writing.decider import Command, Context
 from services.registry.category import NoPolicy, younger_than
 
 

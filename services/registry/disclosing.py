@@ -7,9 +7,9 @@ from uuid import UUID
 
 from schemas.disclosure import hash_of, why_not
 from schemas.reference import DisclosureTableAdopted, DisclosureTableProposed, TableHash, TableText
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
 from services.kernel.world import derived_id
+from services.kernel.writing.decider import Command, Context, Decider
 
 
 # --- Refusals

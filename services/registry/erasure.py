@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from schemas.envelope import decode
 from schemas.registry import SubjectErased, SubjectSealed, SubjectUnsealed
-from services.kernel.bus import Record
+from services.kernel.bus.port import Record
 from services.kernel.database import Connection
-from services.kernel.keys import KeyRing
+from services.kernel.keys.ring import KeyRing
 
 
 class Erasure:

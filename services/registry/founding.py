@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from schemas.event import Event
 from schemas.packs import known_packs
 from schemas.reference import BodyRegistered, PolicyPackAdopted, PostAssigned, RegionRegistered
-from services.kernel.recording import Circumstances, Planned, Recorder
 from services.kernel.store import Append, EventStore
 from services.kernel.world import World, derived_id
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 
 
 class Founding(BaseModel):

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from schemas.ledger_form import facts_from
 from schemas.registry import LedgerEntryReopened, LedgerFacts, RuralProof
-from services.kernel.auth import Principal
-from services.kernel.commands import Answer, Asked, Commands
-from services.kernel.decider import Command
 from services.kernel.errors import AlreadyOnFile, NotFound, Refusal
-from services.kernel.reference import Reference, covers
+from services.kernel.hearing.reference import Reference, covers
+from services.kernel.people.auth import Principal
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
+from services.kernel.writing.commands import Answer, Asked, Commands
+from services.kernel.writing.decider import Command
 from services.registry.child import (
     NamesakeOnFile,
     OtherIdNumber,

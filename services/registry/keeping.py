@@ -16,8 +16,8 @@ from schemas.registry import (
     SubjectUnsealed,
     UnsealingApproved,
 )
-from services.kernel.decider import Command, Context
 from services.kernel.errors import Refusal
+from services.kernel.writing.decider import Command, Context
 
 
 # --- Refusals

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from schemas.fields import BodyId, Day, PersonId, PostId, Title
 from schemas.reference import PostAssigned, PostEnded
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.writing.decider import Command, Context, Decider
 
 
 # --- Refusals

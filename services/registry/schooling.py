@@ -9,8 +9,8 @@ from pydantic import Field
 from schemas.fields import BodyId, ChildId, Day
 from schemas.reference import BodyKind
 from schemas.registry import Leaving, SchoolFileClosed, SchoolFileOpened
-from services.kernel.decider import Command, Context
 from services.kernel.errors import Refusal
+from services.kernel.writing.decider import Command, Context
 
 Event = SchoolFileOpened | SchoolFileClosed
 EVENTS = (SchoolFileOpened, SchoolFileClosed)

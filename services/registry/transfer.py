@@ -10,8 +10,8 @@ from pydantic import Field
 from schemas.fields import ChildId, Region, TransferId
 from schemas.reference import BodyKind
 from schemas.registry import ChildRecordTransferred, ChildTransferProposed
-from services.kernel.decider import Command, Context
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.writing.decider import Command, Context
 
 
 # --- Refusals

@@ -11,13 +11,13 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from schemas.envelope import decode
-from services.kernel.auth import Principal
-from services.kernel.authority import check
-from services.kernel.commands import Answer, Asked, Commands
 from services.kernel.database import Database
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.people.auth import Principal
+from services.kernel.people.authority import check
 from services.kernel.store import EventStore
 from services.kernel.world import World
+from services.kernel.writing.commands import Answer, Asked, Commands
 from services.registry.withdrawing import ENTRIES, WithdrawEntries
 
 _TOGETHER = 250

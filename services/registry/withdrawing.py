@@ -21,9 +21,9 @@ from schemas.registry import (
     LedgerEntryReopened,
     LedgerEntryUpdated,
 )
-from services.kernel.correcting import Correction, correct
-from services.kernel.decider import Command, Context
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.writing.correcting import Correction, correct
+from services.kernel.writing.decider import Command, Context
 from services.registry.facts import facts_of
 
 OPENING = (ChildRegistered, LedgerEntryReopened)

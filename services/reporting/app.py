@@ -1,11 +1,11 @@
 """Wires reporting and starts it."""
 
 from services.kernel.assemble import write_path
-from services.kernel.command_doors import command_routes
-from services.kernel.heard import Heard
-from services.kernel.projection import Consumer
+from services.kernel.doors.command_doors import command_routes
+from services.kernel.doors.heard import Heard
+from services.kernel.doors.web import application
+from services.kernel.hearing.projection import Consumer
 from services.kernel.service import Service, Tools, positions_of
-from services.kernel.web import application
 from services.reporting.report import REPORT
 
 

@@ -34,9 +34,9 @@ from schemas.reporting import (
     ReportWithdrawn,
     Severity,
 )
-from services.kernel.correcting import Correction, correct
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.writing.correcting import Correction, correct
+from services.kernel.writing.decider import Command, Context, Decider
 
 
 # --- Refusals

@@ -50,8 +50,8 @@ from schemas.reporting import (
     ReportFiled,
 )
 from services.agency.page import Entry, Row, Task, fields_in, fold, in_order, read_entries
-from services.kernel.recording import stamp
-from services.kernel.sealing import redact
+from services.kernel.keys.sealing import redact
+from services.kernel.writing.recording import stamp
 from services.registry.child import CHILD as CHILD_AGGREGATE
 from tests.scenario import NOW, SHORT, STATION, TOWNSHIP, VILLAGE, some, written
 

@@ -11,9 +11,9 @@ from services.audit.log import fold
 from services.audit.merkle import grown
 from services.audit.told import Told
 from services.audit.verify import Row
-from services.kernel.bus import FEED, Record
+from services.kernel.bus.port import FEED, Record
 from services.kernel.database import Database
-from services.kernel.sealing import redact
+from services.kernel.keys.sealing import redact
 from tests.audit.test_verify import rows_of
 
 LOG, AGENCY = UUID(int=7), UUID(int=8)

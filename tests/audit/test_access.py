@@ -11,8 +11,8 @@ from schemas.notification import AccessEnded, AccessGranted, Role
 from services.audit.note import read_note
 from services.audit.seeing import keeps, roles_of
 from services.audit.telling import read_telling
-from services.kernel.recording import stamp
 from services.kernel.store import leaf_hash
+from services.kernel.writing.recording import stamp
 from services.notification.disclosure import disclosure_table
 from services.registry.founding import body_id
 from shouwang.client import Person, Told

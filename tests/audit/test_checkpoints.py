@@ -10,8 +10,8 @@ import pytest_asyncio
 from services.audit.again import Comparing
 from services.audit.checkpoints import Checkpoints, LeafDiffers, LogDiffers, SignedNoteBroken
 from services.audit.note import Signer, read_note
-from services.kernel.bus import Checkpoint
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
+from services.kernel.bus.port import Checkpoint
 from services.kernel.database import Database
 from services.kernel.telemetry import metrics
 from services.kernel.world import SeededWorld

@@ -10,7 +10,7 @@ import pytest
 from schemas.look import read_look
 from services.audit.note import read_note
 from services.audit.verify import KEY, verify_folder
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
 from services.kernel.store import leaf_hash
 from shouwang.auditing import export_log
 from shouwang.client import Person, Told

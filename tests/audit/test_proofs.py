@@ -12,7 +12,7 @@ from services.audit.merkle import verify_consistency, verify_inclusion
 from services.audit.note import Line, read_note
 from services.audit.telling import read_telling
 from services.audit.verify import KEY, verify_folder
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
 from services.kernel.store import leaf_hash
 from services.kernel.telemetry import metrics
 from shouwang.auditing import export_log

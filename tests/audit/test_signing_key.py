@@ -13,8 +13,8 @@ from services.audit.note import ONCE, Note, Signer, read_note
 from services.audit.signing_key import AuditKeyDiffers, AuditKeyMissing, AuditKeyRefused, open_signer
 from services.audit.verify import NOTE, verify_folder
 from services.kernel.database import Database
-from services.kernel.recording import stamp
 from services.kernel.world import SeededWorld
+from services.kernel.writing.recording import stamp
 from services.registry.founding import post_id
 from shouwang.auditing import export_log
 from shouwang.client import Platform

@@ -12,7 +12,7 @@ from services.audit.merkle import Range
 from services.audit.note import Line, Signer
 from services.audit.telling import exact, telling_of
 from services.audit.verify import NOTE, Broken, Row, verify_folder, verify_store, write_row
-from services.kernel.bus import FEED
+from services.kernel.bus.port import FEED
 from services.kernel.store import leaf_hash
 from shouwang.cli import app
 from tests.audit.records import LOG, about_children, tellings

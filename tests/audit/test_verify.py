@@ -13,11 +13,11 @@ from schemas.envelope import decode, encode
 from services.audit import merkle
 from services.audit.note import Line, NoteBroken, Signer, read_note
 from services.audit.verify import KEY, NOTE, Broken, Row, verify_folder, verify_store, write_row
-from services.kernel.ciphers import AesGcm
-from services.kernel.recording import Circumstances, Planned, Recorder
-from services.kernel.sealing import pack, unpack
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.sealing import pack, unpack
 from services.kernel.store import leaf_hash
 from services.kernel.world import SeededWorld
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 from tests.contracts.make_golden import EXAMPLES, START, FixedKeys, some
 
 FLIPS, CLEAN = 1000, 100

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from services.audit import auditing
 from services.console import app as console
 from services.console.session import Cookies, TokenTooLong
+from services.kernel.doors.sign_in import NotLoopback
 from services.kernel.settings import Settings
-from services.kernel.sign_in import NotLoopback
 from services.kernel.world import RealWorld
 from services.registry.founding import body_id, post_id
 from tests.helpers import Running, embedded

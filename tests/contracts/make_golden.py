@@ -100,11 +100,11 @@ from schemas.reporting import (
     ReportWithdrawn,
     Severity,
 )
-from services.kernel.ciphers import AesGcm
-from services.kernel.key_service import Pair
-from services.kernel.recording import INTAKE, Circumstances, Planned, Recorder
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.service import Pair
 from services.kernel.store import NewEvent, leaf_hash
 from services.kernel.world import SeededWorld
+from services.kernel.writing.recording import INTAKE, Circumstances, Planned, Recorder
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "golden"
 SUMS = "SHA256SUMS"

@@ -17,10 +17,10 @@ from schemas.fields import ChildId, DataClass, Name, Of
 from schemas.notification import Role
 from schemas.reference import BodyKind
 from schemas.reporting import ReportFiled
-from services.kernel.auth import Principal
-from services.kernel.authority import Rule, Table, authority_table, check
 from services.kernel.errors import NotAllowed
-from services.kernel.reference import Body
+from services.kernel.hearing.reference import Body
+from services.kernel.people.auth import Principal
+from services.kernel.people.authority import Rule, Table, authority_table, check
 from services.notification.disclosure import Disclosure, disclosure_table
 from shouwang.openapi import commands
 

@@ -18,8 +18,8 @@ from schemas.export import FOLDER, breaking, drift, envelope_schema, event_schem
 from schemas.registry import ChildRegistered
 from schemas.reporting import ReportAccepted, ReportFiled
 from services.agency import views
-from services.kernel.bus import TOPICS
-from services.kernel.decider import Command
+from services.kernel.bus.port import TOPICS
+from services.kernel.writing.decider import Command
 from shouwang.openapi import openapi_drift, openapi_of, public_commands
 
 Json = dict[str, Any]

@@ -19,12 +19,12 @@ from schemas.fields import ChildId, DataClass
 from schemas.platform import FactCorrected
 from schemas.registry import ChildIdentified
 from schemas.reporting import ReportAccepted
-from services.kernel.ciphers import AesGcm
-from services.kernel.key_service import Pair
-from services.kernel.recording import Recorder
-from services.kernel.sealing import open_refs, refs
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.sealing import open_refs, refs
+from services.kernel.keys.service import Pair
 from services.kernel.store import Stored, leaf_hash
 from services.kernel.world import RealWorld
+from services.kernel.writing.recording import Recorder
 from tests.contracts.make_golden import EXAMPLES, FOLDER, FixedKeys, as_text, make, tampered
 
 KINDS = sorted(EVENTS)

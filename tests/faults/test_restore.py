@@ -22,8 +22,8 @@ from schemas.fields import birth_date_in
 from services.agency.projector import Projector
 from services.agency.tokens import SearchTokens
 from services.audit.note import read_note
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.keys import KeyRing
+from services.kernel.bus.embedded import EmbeddedBus
+from services.kernel.keys.ring import KeyRing
 from services.kernel.world import RealWorld
 from services.registry.founding import post_id
 from shouwang.client import Platform, Told

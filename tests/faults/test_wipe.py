@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.notification import NotificationSent
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
 from shouwang.story import Story
 from tests.faults.test_kills import Fetch, Writers
 from tests.helpers import embedded

@@ -9,9 +9,9 @@ import msgspec
 
 from schemas.envelope import decode
 from services.agency.projector import unpack_refs
-from services.kernel.ciphers import AesGcm
-from services.kernel.key_service import KeyService
-from services.kernel.sealing import Erased, open_refs, refs
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.sealing import Erased, open_refs, refs
+from services.kernel.keys.service import KeyService
 from services.kernel.world import RealWorld
 
 Fetch = Callable[..., Awaitable[Sequence[Any]]]

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.fields import DataClass
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
 from shouwang.client import Told
 from tests.helpers import Running, embedded
 

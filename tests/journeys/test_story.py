@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from infra.kafka import Kafka
 from infra.postgres import Postgres
-from services.kernel.bus_embedded import Chaos, EmbeddedBus
-from services.kernel.keys import KeyRing
+from services.kernel.bus.embedded import Chaos, EmbeddedBus
+from services.kernel.keys.ring import KeyRing
 from services.kernel.world import RealWorld
 from services.registry.founding import post_id
 from shouwang.client import Person, Platform, Told
@@ -209,7 +209,7 @@ async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kaf
             )
         await asyncio.to_thread(kafka.wipe)
         from infra.kafka import create_topics
-        from services.kernel.bus import TOPICS
+        from services.kernel.bus.port import TOPICS
 
         await create_topics(kafka.bootstrap, TOPICS)
         for table in ("entry", "child", "task", "token", "checkpoint", "parked"):

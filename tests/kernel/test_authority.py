@@ -12,11 +12,11 @@ import pytest_asyncio
 import yaml
 
 from schemas.reference import BodyKind
-from services.kernel import authority
-from services.kernel.auth import Principal
-from services.kernel.authority import check
 from services.kernel.errors import NotAllowed
-from services.kernel.reference import Body
+from services.kernel.hearing.reference import Body
+from services.kernel.people import authority
+from services.kernel.people.auth import Principal
+from services.kernel.people.authority import check
 from shouwang.client import Told
 from tests.helpers import Running, embedded
 from tests.privacy.measured import Record, tell

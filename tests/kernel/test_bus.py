@@ -11,14 +11,15 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from infra.kafka import Kafka, create_topics
-from services.kernel import bus_embedded, bus_kafka
-from services.kernel.bus import Bus, Record, topic_of
-from services.kernel.bus_embedded import Chaos, EmbeddedBus
-from services.kernel.bus_kafka import KafkaBus
+from services.kernel.bus import embedded as bus_embedded
+from services.kernel.bus import kafka as bus_kafka
+from services.kernel.bus.embedded import Chaos, EmbeddedBus
+from services.kernel.bus.kafka import KafkaBus
+from services.kernel.bus.log import StoreLog
+from services.kernel.bus.port import Bus, Record, topic_of
+from services.kernel.bus.relay import Relay
 from services.kernel.database import Connection, Database
-from services.kernel.log import StoreLog
-from services.kernel.projection import Consumer
-from services.kernel.relay import Relay
+from services.kernel.hearing.projection import Consumer
 from services.kernel.store import PARTITIONS, Append, EventStore, append_in, partition_of
 from tests.conftest import NewDatabase
 from tests.helpers import new_event

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.kernel import bus_embedded
-from services.kernel.bus import Checkpoint, Record
-from services.kernel.bus_embedded import EmbeddedBus, EmbeddedSubscription
-from services.kernel.log import StoreLog
-from services.kernel.projection import Consumer
-from services.kernel.relay import Relay
+from services.kernel.bus import embedded as bus_embedded
+from services.kernel.bus.embedded import EmbeddedBus, EmbeddedSubscription
+from services.kernel.bus.log import StoreLog
+from services.kernel.bus.port import Checkpoint, Record
+from services.kernel.bus.relay import Relay
+from services.kernel.hearing.projection import Consumer
 from services.kernel.store import PARTITIONS, EventStore
 from tests.conftest import NewDatabase
 from tests.kernel.test_bus import Rows, cancel, fill, in_order_for_each, reach, rows_in

@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.kafka import Kafka, create_topics
-from services.kernel import bus_kafka
-from services.kernel.bus import Checkpoint, Record, topic_of
-from services.kernel.bus_kafka import KafkaBus, KafkaSubscription
-from services.kernel.log import StoreLog
-from services.kernel.projection import Consumer
-from services.kernel.relay import Relay
+from services.kernel.bus import kafka as bus_kafka
+from services.kernel.bus.kafka import KafkaBus, KafkaSubscription
+from services.kernel.bus.log import StoreLog
+from services.kernel.bus.port import Checkpoint, Record, topic_of
+from services.kernel.bus.relay import Relay
+from services.kernel.hearing.projection import Consumer
 from services.kernel.store import PARTITIONS, EventStore
 from tests.conftest import NewDatabase
 from tests.kernel.test_bus import Rows, cancel, fill, reach, rows_in

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from infra.kafka import Kafka, create_topics
-from services.kernel.bus import topic_of
-from services.kernel.bus_kafka import KafkaBus, KafkaSubscription
+from services.kernel.bus.kafka import KafkaBus, KafkaSubscription
+from services.kernel.bus.port import topic_of
 from services.kernel.database import AWAY
 from services.kernel.errors import StoreDown
 from services.kernel.store import PARTITIONS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kernel.cursors import BadCursor, Cursors
+from services.kernel.doors.cursors import BadCursor, Cursors
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 cursors = Cursors("a secret")

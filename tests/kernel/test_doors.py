@@ -9,10 +9,10 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.kernel import heard
-from services.kernel.auth import Tokens
+from services.kernel.doors import heard
+from services.kernel.doors.sign_in import NotLoopback, sign_in_routes
+from services.kernel.people.auth import Tokens
 from services.kernel.settings import PageSettings, Settings
-from services.kernel.sign_in import NotLoopback, sign_in_routes
 from services.registry.founding import body_id, person_id, post_id
 from shouwang.client import Told
 from tests.helpers import Running, embedded

@@ -31,6 +31,7 @@ from eventsourcing.tests.persistence import (
 from infra.postgres import Postgres
 from schemas.envelope import Envelope, encode
 from services.kernel.database import KERNEL_MIGRATIONS, migrate
+from services.kernel.keys.sealing import pack
 from services.kernel.library.face import Face
 from services.kernel.library.packing import Enveloped, EnvelopeMapper, find_packed
 from services.kernel.library.recorders import (
@@ -40,7 +41,6 @@ from services.kernel.library.recorders import (
     StoreProcessRecorder,
     StoreRecorder,
 )
-from services.kernel.sealing import pack
 from services.kernel.store import Append, NewEvent, partition_of
 from tests.helpers import START, one
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.kernel.errors import TooMany
-from services.kernel.limiting import Limits
+from services.kernel.people.limiting import Limits
 from shouwang.client import Told
 from tests.helpers import embedded
 

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 
 from schemas.reference import DisclosureTableAdopted, PostAssigned, PostEnded
-from services.kernel.bus import REFERENCE, Record
-from services.kernel.ciphers import AesGcm
-from services.kernel.recording import Circumstances, Planned, Recorder
-from services.kernel.reference import Reference
+from services.kernel.bus.port import REFERENCE, Record
+from services.kernel.hearing.reference import Reference
+from services.kernel.keys.ciphers import AesGcm
 from services.kernel.world import RealWorld
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 from tests.conftest import NewDatabase
 from tests.contracts.make_golden import FixedKeys
 

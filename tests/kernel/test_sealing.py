@@ -16,11 +16,10 @@ from schemas.envelope import Envelope
 from schemas.event import Event
 from schemas.fields import id_number_holds
 from schemas.registry import GuardianshipDelegated
-from services.kernel.ciphers import SUITES, Cipher
 from services.kernel.errors import FileSealed, PersonErased
-from services.kernel.keys import KeyRing, WrongPassphrase
-from services.kernel.recording import Circumstances, Planned, Recorder
-from services.kernel.sealing import (
+from services.kernel.keys.ciphers import SUITES, Cipher
+from services.kernel.keys.ring import KeyRing, WrongPassphrase
+from services.kernel.keys.sealing import (
     Erased,
     fields_of,
     is_described,
@@ -32,6 +31,7 @@ from services.kernel.sealing import (
     unpack,
 )
 from services.kernel.world import SeededWorld
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 from tests.helpers import START
 
 

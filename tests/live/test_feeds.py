@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from infra.kafka import Kafka, create_topics
-from services.kernel.bus import Bus, Record, topic_of
-from services.kernel.bus_embedded import Chaos, EmbeddedBus
-from services.kernel.bus_kafka import KafkaBus
+from services.kernel.bus.embedded import Chaos, EmbeddedBus
+from services.kernel.bus.kafka import KafkaBus
+from services.kernel.bus.port import Bus, Record, topic_of
 from services.kernel.store import PARTITIONS
 from services.live.app import Feed, subscription_feed
 from services.live.windows import ACCEPTED, FILED, Windows

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.notification import AccessEnded, AccessGranted, Role
-from services.kernel.decider import Command
+from services.kernel.writing.decider import Command
 from services.notification.access import ACCESS, BY_RESIDENCE, Access, GrantAccess, Reside, stream_of
 from tests.scenario import SHORT, STATION, TOWNSHIP, Scenario, assert_replays, live, scenario, some
 

@@ -12,8 +12,8 @@ from schemas.notification import AccessEnded, AccessGranted, EmergencyOpened, Em
 from schemas.reference import BodyKind
 from schemas.registry import ChildRegistered
 from services.kernel.errors import NotFound
-from services.kernel.reactions import Task
 from services.kernel.world import RealWorld
+from services.kernel.writing.reactions import Task
 from services.notification.access import ACCESS, Access
 from services.notification.duty import MeetDuty, OpenDuty
 from services.notification.emergency import (

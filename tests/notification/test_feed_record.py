@@ -9,7 +9,7 @@ import yaml
 from infra.databases import urls
 from schemas.disclosure import SHIPPED
 from schemas.envelope import decode
-from services.kernel.bus_embedded import EmbeddedBus
+from services.kernel.bus.embedded import EmbeddedBus
 from services.notification.disclosure import Disclosure
 from services.notification.router import Router
 from shouwang.embedded import secrets_of

@@ -19,16 +19,16 @@ from schemas.notification import NotificationSent
 from schemas.platform import FactCorrected
 from schemas.registry import ChildIdentified, ChildRecordTransferred, ChildRegistered
 from schemas.reporting import Ground, PoliceNoticeSent, ReportAccepted, Reporter, ReporterType, ReportFiled
-from services.kernel.auth import Tokens
-from services.kernel.bus import Record
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.ciphers import AesGcm
-from services.kernel.keys import KeyRing
-from services.kernel.projection import Consumer
-from services.kernel.reactions import Seen
+from services.kernel.bus.embedded import EmbeddedBus
+from services.kernel.bus.port import Record
+from services.kernel.hearing.projection import Consumer
+from services.kernel.keys.ciphers import AesGcm
+from services.kernel.keys.ring import KeyRing
+from services.kernel.people.auth import Tokens
 from services.kernel.service import Tools
 from services.kernel.store import partition_of
 from services.kernel.world import RealWorld
+from services.kernel.writing.reactions import Seen
 from services.notification.app import Notification, build
 from services.registry.founding import body_id, founding_events
 from shouwang.embedded import DEMO_COUNTY

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.notification import NotificationAcknowledged, NotificationSent
-from services.kernel.decider import Command
 from services.kernel.errors import NotFound
+from services.kernel.writing.decider import Command
 from services.notification.notice import NOTICE, AcknowledgeNotice, Notice, SendNotice, stream_of
 from tests.scenario import SHORT, STATION, TOWNSHIP, VILLAGE, Scenario, assert_replays, live, scenario, some
 

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.notification import AccessEnded, AccessGranted, Role
 from schemas.reporting import PoliceNoticeSent, RecusalSet, ReportAccepted, ReportFiled
-from services.kernel.reactions import Task
 from services.kernel.world import day_of
+from services.kernel.writing.reactions import Task
 from services.notification import router
 from services.notification.access import ACCESS, Recuse
 from services.notification.duty import ReassignDuty

@@ -41,9 +41,9 @@ from schemas.registry import (
     SchoolFileOpened,
 )
 from schemas.reporting import Ground, PoliceNoticeSent, RecusalSet, ReportFiled
-from services.kernel.reactions import Task
-from services.kernel.sealing import BlockRef, redact, refs, unpack
+from services.kernel.keys.sealing import BlockRef, redact, refs, unpack
 from services.kernel.world import SeededWorld
+from services.kernel.writing.reactions import Task
 from services.notification import access, notice
 from services.notification.access import ACCESS, GrantAccess, Reside
 from services.notification.disclosure import Disclosure, concerns, disclosure_table

@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from services.kernel.problems import MEDIA, Problem
+from services.kernel.doors.problems import MEDIA, Problem
 from tests.privacy.measured import many
 
 EXAMPLES = many(4, 16)

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from services.agency.app import Agency
-from services.kernel.bus import FEED
-from services.kernel.projection import Consumer
+from services.kernel.bus.port import FEED
+from services.kernel.hearing.projection import Consumer
 from tests.helpers import START, Running
 
 

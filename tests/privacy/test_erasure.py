@@ -17,8 +17,8 @@ from infra.postgres import Postgres
 from schemas.envelope import decode
 from schemas.look import LOOK_LOGS
 from services.audit.verify import KEY, verify_folder
-from services.kernel.bus_embedded import EmbeddedBus
-from services.kernel.sealing import fields_of
+from services.kernel.bus.embedded import EmbeddedBus
+from services.kernel.keys.sealing import fields_of
 from services.registry.ledger.values.ids import check_digit
 from shouwang.auditing import export_log
 from tests.helpers import Running, embedded

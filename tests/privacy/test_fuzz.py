@@ -18,10 +18,10 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from services.kernel.auth import Tokens
-from services.kernel.authority import authority_table
+from services.kernel.doors.web import application
 from services.kernel.errors import NotAllowed, NotFound
-from services.kernel.web import application
+from services.kernel.people.auth import Tokens
+from services.kernel.people.authority import authority_table
 from services.registry.founding import body_id, person_id, post_id
 from shouwang.client import Told
 from shouwang.demo_ledger import demo_workbook

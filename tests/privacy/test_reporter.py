@@ -156,7 +156,7 @@ def fresh_metrics(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def fresh() -> None:
         made = Metrics()
-        for module in ("commands", "web", "relay", "projection"):
+        for module in ("writing.commands", "doors.web", "bus.relay", "hearing.projection"):
             monkeypatch.setattr(f"services.kernel.{module}.metrics", made)
 
     return fresh

@@ -27,8 +27,8 @@ from schemas.registry import (
     RuralProof,
     Schooling,
 )
-from services.kernel.decider import Command
 from services.kernel.errors import NotFound, StaleVersion
+from services.kernel.writing.decider import Command
 from services.registry.category import LEFT_BEHIND, NoPolicy
 from services.registry.child import (
     CHILD,

@@ -10,8 +10,8 @@ import yaml
 from schemas.disclosure import SHIPPED, hash_of
 from schemas.event import Event
 from schemas.reference import DisclosureTableAdopted, DisclosureTableProposed
-from services.kernel.decider import Context
 from services.kernel.errors import NotFound
+from services.kernel.writing.decider import Context
 from services.registry.disclosing import (
     TABLE,
     AdoptDisclosureTable,

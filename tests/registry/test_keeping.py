@@ -188,7 +188,7 @@ async def test_a_seal_that_the_key_ring_does_not_carry_out_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The planted violation: the event says sealed, the ring gives the keys out as before."""
-    monkeypatch.setattr("services.kernel.keys.KeyRing.seal", lambda _ring, _subject: None)
+    monkeypatch.setattr("services.kernel.keys.ring.KeyRing.seal", lambda _ring, _subject: None)
     async with embedded() as running:
         child = await running.register("张小禾")
         officer = await running.sign_in("civil-affairs-officer")

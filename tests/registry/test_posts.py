@@ -9,7 +9,7 @@ import pytest
 from schemas.event import Event
 from schemas.reference import PostAssigned, PostEnded
 from services.kernel.errors import NotFound, Refusal
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
 from services.registry.founding import body_id, post_id
 from services.registry.posts import (
     POST,

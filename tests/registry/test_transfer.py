@@ -15,8 +15,8 @@ from schemas.registry import (
     GuardianshipDelegated,
     SubjectErased,
 )
-from services.kernel.correcting import NotCorrectable, ValueUnfit
 from services.kernel.errors import NotFound
+from services.kernel.writing.correcting import NotCorrectable, ValueUnfit
 from services.registry.child import CHILD, Child, CorrectFact
 from services.registry.keeping import EraseSubject, NotTheirs
 from services.registry.transfer import AcceptTransfer, AlreadyProposed, ProposeTransfer, SameTownship

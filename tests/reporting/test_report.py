@@ -20,8 +20,8 @@ from schemas.reporting import (
     ReportFiled,
     Severity,
 )
-from services.kernel.decider import Command
 from services.kernel.errors import NotFound
+from services.kernel.writing.decider import Command
 from services.reporting.report import (
     REPORT,
     Accepting,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.kernel.keys import KeyRing, WrongPassphrase
+from services.kernel.keys.ring import KeyRing, WrongPassphrase
 from services.kernel.world import RealWorld
 from shouwang import rotating
 from shouwang.cli import app

@@ -17,8 +17,8 @@ import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from services.kernel.code_flow import CLIENT, challenge_of
 from services.kernel.errors import NotSignedIn
+from services.kernel.people.code_flow import CLIENT, challenge_of
 from services.registry.founding import body_id, person_id, post_id
 from shouwang.client import Person, Told
 from shouwang.signing_in import sign_in

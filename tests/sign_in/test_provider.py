@@ -13,9 +13,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
-from services.kernel import oidc
 from services.kernel.errors import NotSignedIn, ProviderDown
-from services.kernel.oidc import Provider
+from services.kernel.people import oidc
+from services.kernel.people.oidc import Provider
 
 ISSUER = "https://provider.example/realms/county"
 PERSON = UUID("5b1c7a8e-0d64-4c0a-9a3e-0f5d0d6c1b11")

@@ -15,8 +15,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.look import LOOK_LOGS, exact
-from services.kernel.bus import REFERENCE, topic_of
-from services.kernel.looks import look_of
+from services.kernel.bus.port import REFERENCE, topic_of
+from services.kernel.doors.looks import look_of
 from services.live.windows import Windows
 from shouwang.client import Told, behind
 from tests.faults.harness.row import Found, compare

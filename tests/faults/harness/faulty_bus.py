@@ -4,7 +4,7 @@ import random
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from services.kernel.bus import Bus, BusDown, Checkpoint, Log, Record, Subscription
+from services.kernel.bus.port import Bus, BusDown, Checkpoint, Log, Record, Subscription
 
 _REMEMBERED = 500
 

@@ -22,7 +22,7 @@ class Bug(NamedTuple):
 
 _STORE, _SQL = "services/kernel/store.py", "services/kernel/migrations/003_append.sql"
 _TABLES = "services/kernel/migrations/001_store.sql"
-_CONSUMER, _RELAY = "services/kernel/projection.py", "services/kernel/relay.py"
+_CONSUMER, _RELAY = "services/kernel/hearing/projection.py", "services/kernel/bus/relay.py"
 
 BUGS = {
     "key-forgotten": Bug(
@@ -141,7 +141,7 @@ BUGS = {
     ),
     "prev-forgotten": Bug(
         "bus", "after a restart, a relay no longer knows which record came before",
-        [Edit("services/kernel/log.py", "self._last = dict(await self._log.before(place))", "self._last = {}")],
+        [Edit("services/kernel/bus/log.py", "self._last = dict(await self._log.before(place))", "self._last = {}")],
     ),
     "failure-told-as-done": Bug(
         "disk", "a command whose append failed is answered as if it had been appended",

@@ -19,13 +19,13 @@ import asyncpg
 
 from infra.kafka import create_topics
 from schemas.envelope import Envelope, after_of, decode, encode
-from services.kernel import relay
-from services.kernel.bus import Bus, Checkpoint, Record, topic_of
-from services.kernel.bus_kafka import KafkaBus, KafkaSubscription
+from services.kernel.bus import relay
+from services.kernel.bus.kafka import KafkaBus, KafkaSubscription
+from services.kernel.bus.log import StoreLog
+from services.kernel.bus.port import Bus, Checkpoint, Record, topic_of
+from services.kernel.bus.relay import Relay
 from services.kernel.database import Connection, Database
-from services.kernel.log import StoreLog
-from services.kernel.projection import Consumer
-from services.kernel.relay import Relay
+from services.kernel.hearing.projection import Consumer
 from services.kernel.store import PARTITIONS, Append, EventStore, append_in
 from tests.faults.harness.faulty_bus import FaultyBus
 from tests.faults.harness.row import Found, Row

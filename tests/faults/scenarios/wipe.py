@@ -6,7 +6,7 @@ import subprocess
 import httpx2
 
 from infra.kafka import create_topics
-from services.kernel.bus import TOPICS
+from services.kernel.bus.port import TOPICS
 from shouwang.client import Told
 from tests.faults.harness.attack import attacked
 from tests.faults.harness.people import Stuck, Working

@@ -9,11 +9,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from schemas.reference import BodyKind
-from services.kernel.auth import Principal
 from services.kernel.errors import NotAllowed
-from services.kernel.reference import covers
+from services.kernel.hearing.reference import covers
+from services.kernel.people.auth import Principal
 
-_FILE = Path(__file__).parents[2] / "schemas" / "authority.yaml"
+_FILE = Path(__file__).parents[3] / "schemas" / "authority.yaml"
 
 
 class Rule(BaseModel):

@@ -11,8 +11,8 @@ from schemas.envelope import Envelope
 from schemas.event import Event, parts_of
 from schemas.fields import Code, DataClass, EventId, Moment
 from schemas.platform import FactCorrected
-from services.kernel.decider import Command, Context
 from services.kernel.errors import NotFound, Refusal
+from services.kernel.writing.decider import Command, Context
 
 TIME = "time"
 

@@ -8,7 +8,7 @@ from fastapi import Query
 
 from services.kernel.database import Database
 from services.kernel.errors import NotYet
-from services.kernel.projection import Consumer
+from services.kernel.hearing.projection import Consumer
 
 WAIT_SECONDS = 10.0
 LOOK_SECONDS = 0.02

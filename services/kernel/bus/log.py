@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from services.kernel.bus import REFERENCE, Checkpoint, Log, Record
+from services.kernel.bus.port import REFERENCE, Checkpoint, Log, Record
 from services.kernel.store import PARTITIONS, REFERENCE_PARTITION, EventStore, first_after
 
 

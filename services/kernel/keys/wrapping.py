@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Protocol
 import httpx2
 from cryptography.exceptions import InvalidTag
 
-from services.kernel.ciphers import AesGcm, Sm4Gcm
 from services.kernel.errors import StoreDown
+from services.kernel.keys.ciphers import AesGcm, Sm4Gcm
 from services.kernel.settings import Settings
 
 Named = tuple[bytes, str]

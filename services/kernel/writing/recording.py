@@ -12,14 +12,14 @@ from schemas.catalogue import EVENTS
 from schemas.envelope import CONTENT_TYPE, SPEC, Envelope, decode, encode, format_after
 from schemas.event import Event, Split
 from schemas.platform import FactCorrected
-from services.kernel.ciphers import Cipher
-from services.kernel.correcting import corrections
 from services.kernel.errors import FileSealed, PersonErased
-from services.kernel.key_service import KeyService, Pair
-from services.kernel.sealing import Erased, needed, open_refs, refs, seal
+from services.kernel.keys.ciphers import Cipher
+from services.kernel.keys.sealing import Erased, needed, open_refs, refs, seal
+from services.kernel.keys.service import KeyService, Pair
 from services.kernel.store import REFERENCE_PARTITION, NewEvent, Stored, partition_of
 from services.kernel.together import Together
 from services.kernel.world import World
+from services.kernel.writing.correcting import corrections
 
 INTAKE = "intake"
 """The actor of a report: who filed it stands in the reporter block alone (PRV-01)."""

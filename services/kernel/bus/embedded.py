@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from services.kernel.bus import BusDown, Checkpoint, Log, Record
+from services.kernel.bus.log import Reading, known_until, owner_of
+from services.kernel.bus.port import BusDown, Checkpoint, Log, Record
 from services.kernel.errors import StoreDown
-from services.kernel.log import Reading, known_until, owner_of
 from services.kernel.waiting import within
 
 _MOST = 500

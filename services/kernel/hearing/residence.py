@@ -5,7 +5,7 @@ from uuid import UUID
 
 from schemas.envelope import decode
 from schemas.registry import ChildRecordTransferred, ChildRegistered
-from services.kernel.bus import Record
+from services.kernel.bus.port import Record
 from services.kernel.database import Connection, Database
 
 _HEARD = {ChildRegistered.type, ChildRecordTransferred.type}

@@ -12,7 +12,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kernel.auth import Checking, Principal, principal_of
+from services.kernel.doors.problems import (
+    MEDIA,
+    FieldProblem,
+    Problem,
+    on_accident,
+    on_refusal,
+    problem,
+)
 from services.kernel.errors import (
     BadInput,
     NotFound,
@@ -21,16 +28,9 @@ from services.kernel.errors import (
     TooLarge,
     WrongMethod,
 )
-from services.kernel.limiting import Limits
-from services.kernel.problems import (
-    MEDIA,
-    FieldProblem,
-    Problem,
-    on_accident,
-    on_refusal,
-    problem,
-)
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
+from services.kernel.people.auth import Checking, Principal, principal_of
+from services.kernel.people.limiting import Limits
 from services.kernel.telemetry import metrics
 from services.kernel.world import World, day_of
 

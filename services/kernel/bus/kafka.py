@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
-from services.kernel.bus import REFERENCE, BusDown, Checkpoint, Log, Record, topic_of
+from services.kernel.bus.port import REFERENCE, BusDown, Checkpoint, Log, Record, topic_of
 from services.kernel.telemetry import log
 from services.kernel.waiting import end_if_cancelled
 

@@ -10,8 +10,8 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from services.kernel.auth import Shown, bearer
 from services.kernel.errors import NotSignedIn, ProviderDown
+from services.kernel.people.auth import Shown, bearer
 from services.kernel.telemetry import log
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]

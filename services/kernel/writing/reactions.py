@@ -8,15 +8,15 @@ from uuid import UUID
 
 from schemas.envelope import Envelope, decode
 from schemas.platform import ReactionRefused
-from services.kernel.bus import Record
+from services.kernel.bus.port import Record
 from services.kernel.database import Connection
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import Refusal, StaleVersion
-from services.kernel.recording import Circumstances, Planned, Recorder
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
 from services.kernel.store import Append, NewEvent, Stored, append_in, partition_of
 from services.kernel.telemetry import log
 from services.kernel.world import World, day_of, derived_id
+from services.kernel.writing.decider import Command, Context, Decider
+from services.kernel.writing.recording import Circumstances, Planned, Recorder
 
 SYSTEM = "system"
 _TRIES = 5

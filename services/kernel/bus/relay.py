@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-from services.kernel.bus import Bus, BusDown, Log
+from services.kernel.bus.log import Reading
+from services.kernel.bus.port import Bus, BusDown, Log
 from services.kernel.database import Connection, Database
 from services.kernel.errors import StoreDown
-from services.kernel.log import Reading
 from services.kernel.telemetry import log, metrics
 from services.kernel.waiting import within
 

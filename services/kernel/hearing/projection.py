@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.envelope import after_of
-from services.kernel.bus import REFERENCE, Bus, BusDown, Checkpoint, Record, Subscription
+from services.kernel.bus.port import REFERENCE, Bus, BusDown, Checkpoint, Record, Subscription
 from services.kernel.database import AWAY, Connection, Database
 from services.kernel.errors import StoreDown
 from services.kernel.store import partition_of

@@ -12,7 +12,7 @@ from joserfc.jwk import OctKey
 
 from schemas.reference import BodyKind
 from services.kernel.errors import NotSignedIn, PostNotChosen, PostNotHeld
-from services.kernel.reference import Body, Reference
+from services.kernel.hearing.reference import Body, Reference
 
 ISSUER = "shouwang-development"
 _HOURS = 12

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field, ValidationError
 
-from services.kernel.authority import authority_table
-from services.kernel.commands import Answer, Asked, Commands
-from services.kernel.decider import Command
+from services.kernel.doors.heard import AtLeast, Heard
+from services.kernel.doors.problems import field_problems
+from services.kernel.doors.web import PURPOSE, Who, body_of
 from services.kernel.errors import BadInput, KeyMissing, NotFound, NotJson, Refusal
-from services.kernel.heard import AtLeast, Heard
-from services.kernel.problems import field_problems
-from services.kernel.web import PURPOSE, Who, body_of
+from services.kernel.people.authority import authority_table
+from services.kernel.writing.commands import Answer, Asked, Commands
+from services.kernel.writing.decider import Command
 
 _HEADERS: list[dict[str, Any]] = [
     {

@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from services.kernel.auth import Checking, Tokens
 from services.kernel.errors import NotAllowed, NotFound
-from services.kernel.reference import Post, Reference
+from services.kernel.hearing.reference import Post, Reference
+from services.kernel.people.auth import Checking, Tokens
 
 
 class NotLoopback(Exception):  # noqa: N818

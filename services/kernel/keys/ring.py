@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.fields import DataClass
-from services.kernel.ciphers import SUITES
-from services.kernel.key_service import Pair
+from services.kernel.keys.ciphers import SUITES
+from services.kernel.keys.service import Pair
+from services.kernel.keys.wrapping import OtherWrapping, Passphrase, Wrapping, WrongPassphrase
 from services.kernel.world import World
-from services.kernel.wrapping import OtherWrapping, Passphrase, Wrapping, WrongPassphrase
 
 CLASSES = [c.value for c in DataClass if c is not DataClass.OPEN]
 _SALT = 16

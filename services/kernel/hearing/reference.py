@@ -12,7 +12,7 @@ import msgspec
 from schemas.envelope import decode
 from schemas.packs import KnownPack, known_packs
 from schemas.reference import BodyKind
-from services.kernel.bus import REFERENCE, Record
+from services.kernel.bus.port import REFERENCE, Record
 from services.kernel.database import Connection, Database
 
 _LOOK_SECONDS = 1.0

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from schemas.look import Look, exact
-from services.kernel.auth import Principal
 from services.kernel.database import Database
 from services.kernel.errors import RecordingDown
-from services.kernel.recording import stamp
+from services.kernel.people.auth import Principal
 from services.kernel.telemetry import metrics
 from services.kernel.together import Together
 from services.kernel.world import World
+from services.kernel.writing.recording import stamp
 
 # The one row of look_head is held until commit, so whoever has seen n has seen everything below n.
 _WRITE = (

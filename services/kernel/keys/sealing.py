@@ -9,8 +9,8 @@ import msgspec
 
 from schemas.envelope import Block, Envelope
 from schemas.event import Event, Split, parts_of
-from services.kernel.ciphers import SUITES, AesGcm, Cipher
-from services.kernel.key_service import KeyService, Pair
+from services.kernel.keys.ciphers import SUITES, AesGcm, Cipher
+from services.kernel.keys.service import KeyService, Pair
 from services.kernel.world import RealWorld
 
 _STEP = 64

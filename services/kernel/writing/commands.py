@@ -10,15 +10,15 @@ from uuid import UUID
 
 import msgspec
 
-from services.kernel.auth import Principal
-from services.kernel.authority import Rule, authority_table, check
-from services.kernel.decider import Command, Context, Decider
 from services.kernel.errors import AlreadyOnFile, KeyReused, NotAllowed, NotFound, Refusal, StaleVersion
-from services.kernel.recording import INTAKE, Circumstances, Keys, Planned, Recorder
-from services.kernel.reference import Reference
+from services.kernel.hearing.reference import Reference
+from services.kernel.people.auth import Principal
+from services.kernel.people.authority import Rule, authority_table, check
 from services.kernel.store import REFERENCE_PARTITION, Append, EventStore, Outcome, Stored, partition_of
 from services.kernel.telemetry import metrics
 from services.kernel.world import World, day_of
+from services.kernel.writing.decider import Command, Context, Decider
+from services.kernel.writing.recording import INTAKE, Circumstances, Keys, Planned, Recorder
 
 _TRIES = 5
 

@@ -1,0 +1,1 @@
+"""HTTP: commands as doors, refusals as problems, looks on record, places to wait for."""

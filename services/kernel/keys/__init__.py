@@ -1,0 +1,1 @@
+"""Keys of people and classes: where they are kept, how blocks are sealed with them."""
