@@ -32,6 +32,7 @@ grant update on feed_head to {app};
 """
 _IMPORTS = """
 grant insert, update on column_choice, import to {app};
+grant delete on claim to {app};  -- of those who were erased
 """
 _PROJECTS = """
 revoke all on all tables in schema public from {app}, agency_projector;

@@ -26,7 +26,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(tools: Tools, founding: Path | None = None) -> Service:
     """Return the registry; an empty one is founded from `founding` when it starts."""
     path = write_path("registry", tools, [CHILD, POST, TABLE])
-    erasing = Consumer("registry.erasure", ("registry",), tools.database, tools.bus, Erasure(tools.keys).fold)
+    erasure = Erasure(tools.keys, tools.database)
+    erasing = Consumer("registry.erasure", ("registry",), tools.database, tools.bus, erasure.fold)
     consumers = [path.reference_consumer, erasing]
 
     async def found_once() -> None:
@@ -53,5 +54,5 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
         path.reference,
         consumers,
         [path.store.run, path.relay.run],
-        [found_once],
+        [found_once, erasure.again],
     )

@@ -1,6 +1,9 @@
 """Bad input at the HTTP doors: a named error in Chinese and English that says what to do, and nothing lost or added."""
 
 import asyncio
+import hashlib
+import hmac
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -339,6 +342,27 @@ async def test_a_place_to_wait_for_that_is_none_is_refused_at_once(running: Runn
     with pytest.raises(Told) as told:
         await clerk.ask("agency/worklist", at_least=token)
     assert (told.value.status, told.value.body["fields"][0]["field"]) == (422, "at_least")
+
+
+@pytest.mark.req("PRV-01")
+async def test_whoever_has_the_rows_alone_can_not_test_a_guess_of_who_reported(running: Running) -> None:
+    """What the body of a report would be, if it were the teacher, is not found by its digest."""
+    teacher = await running.sign_in("school-a-teacher")
+    report: dict[str, Any] = {
+        "region": "990101001001", "children": [{"name": "小禾"}], "grounds": ["MISSING"], "severity": "slight",
+        "found_at": "2026-10-01T08:00:00+08:00", "reporter_name": "王老师",
+    }  # fmt: skip
+    body, before = json.dumps(report).encode(), await running.fetch("reporting", "select body from command")
+    headers = {**teacher.headers, "Idempotency-Key": str(uuid4()), "Content-Type": "application/json"}
+    await running.client.request("POST", "/reporting/file-report", headers=headers, content=body)
+    rows = {row["body"] for row in await running.fetch("reporting", "select body from command")}
+    (kept,) = rows - {row["body"] for row in before}
+    for guess in (body, b"file-report\0" + body, b"file-report" + body, report["reporter_name"].encode()):
+        assert kept not in {hashlib.new(name, guess).digest() for name in ("sha256", "sha3_256", "blake2s")}
+    secret = running.platform.keys.search_key
+    assert kept == hmac.digest(secret, b"file-report\0" + body, "sha256"), (
+        "with the ring it could be, so the row is it"
+    )
 
 
 async def test_a_command_waits_for_the_answer_that_it_rests_on(running: Running) -> None:

@@ -183,6 +183,45 @@ async def test_a_file_is_sealed_unsealed_and_erased_in_part_under_both_suites(
         await clerk.do("registry/register-child", region=VILLAGE, name="李小满", birth_date="2016-01-02")
 
 
+@pytest.mark.req("PRV-04")
+async def test_who_was_erased_claims_no_id_number_any_more_nor_in_a_database_from_before() -> None:
+    """A claim is a keyed hash: with the ring, every ID number of a county could be tried against it."""
+    async with embedded() as running:
+        officer = await running.sign_in("civil-affairs-officer")
+
+        async def claimed() -> list[str]:
+            await running.client.settled()
+            return sorted(
+                str(row["holder"]) for row in await running.fetch("registry", "select holder from claim")
+            )
+
+        async def erase(child: str, **what: Any) -> None:
+            about: dict[str, Any] = {"person": child, "children": [child], "basis": "PIPL_47"}
+            await officer.do("registry/erase-subject", **about, **what)
+
+        whole, part, kept = [
+            await running.register(name, id_number=number(born))
+            for name, born in (("张小禾", "20150305"), ("李小满", "20150306"), ("王小苗", "20150307"))
+        ]
+        await erase(whole)
+        await erase(part, classes=["idnumber"])
+        await erase(kept, classes=["health"])
+        assert await claimed() == [kept]
+        with pytest.raises(Told, match="409 already-on-file"):
+            await running.register("王小苗", id_number=number("20150307"))
+        again = await running.register("张小禾", id_number=number("20150305"))
+        assert await claimed() == sorted([kept, again])
+        await running.fetch(
+            "registry",
+            "insert into claim select sha256(c::text::bytea), c from unnest($1::uuid[]) c",
+            [whole, part],
+        )
+        assert len(await claimed()) == 4
+        for act in running.platform.services["registry"].first:
+            await act()
+        assert await claimed() == sorted([kept, again])
+
+
 @pytest.mark.req("PRV-07")
 async def test_a_seal_that_the_key_ring_does_not_carry_out_is_noticed(
     monkeypatch: pytest.MonkeyPatch,

@@ -210,6 +210,16 @@ class KeyRing:
             self._db.execute("commit")
             self._forget(subject)
 
+    def erased(self, classes: Collection[str]) -> set[str]:
+        """Return the subjects that were erased whole, or of whom one of these classes was."""
+        places = [CLASSES.index(name) * _SALT + 1 for name in classes]
+        where = " or ".join(["state = 'erased'", *["substr(salts, ?, ?) = zeroblob(?)"] * len(places)])
+        with self._lock:
+            found = self._db.execute(
+                f"select subject from ring where {where}", [n for at in places for n in (at, _SALT, _SALT)]
+            ).fetchall()
+        return {row[0] for row in found}
+
     def _change(self, subject: str, to: str, *states: str) -> None:
         marks = ",".join("?" * len(states))
         with self._lock:

@@ -1,7 +1,6 @@
 """The write path: command, authority, decide, seal, append, answer. A repeat gets its first answer."""
 
 import asyncio
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -99,9 +98,10 @@ class Commands:
         return hmac.digest(self._secret, "\x1f".join(parts).encode(), "sha256")
 
     def asked(self, command: Command, who: Principal, idempotency_key: str, body: bytes) -> Asked:
-        """Bind a command to who asks; the key is kept as an HMAC of principal and key, so it tells nobody."""
+        """Bind a command to who asks. Of the key and of the body an HMAC is kept: whoever has the rows alone tests no guess."""
         key = self.token("idempotency", self.source, str(who.post), idempotency_key)
-        return Asked(command, who, key, hashlib.sha256(type(command).path.encode() + b"\0" + body).digest())
+        said = hmac.digest(self._secret, type(command).path.encode() + b"\0" + body, "sha256")
+        return Asked(command, who, key, said)
 
     async def handle(self, asked: Asked) -> Answer:
         """Carry a command out. Raises a Refusal; StoreDown means that the outcome is not known."""
