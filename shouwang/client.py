@@ -134,7 +134,7 @@ class Person:
         `at_least` is the token of an answer that it rests on: the service waits until it has heard of it.
         """
         headers = {**self.headers, "Idempotency-Key": key or str(uuid4())}
-        params = {"at_least": at_least} if at_least else {}
+        params = {} if at_least is None else {"at_least": at_least}
         answer = await self._platform.request("POST", f"/{path}", json=fields, headers=headers, params=params)
         done: dict[str, Any] = answer.json()
         return done

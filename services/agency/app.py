@@ -14,6 +14,7 @@ from services.agency.views import Views
 from services.kernel.bus.relay import Relay
 from services.kernel.database import Database
 from services.kernel.doors.cursors import Cursors
+from services.kernel.doors.heard import Places
 from services.kernel.doors.looks import Looks
 from services.kernel.doors.web import application, who_asks
 from services.kernel.hearing.reference import Reference
@@ -42,14 +43,14 @@ def build(tools: Tools, readers: Database, feed: FeedQuestions) -> Agency:
     projector = Projector(tools.keys, tools.cipher, tokens)
     folding = Folding(tools.database, tools.bus, projector)
     looks = Looks(readers, tools.world)
-    reading = Reading(readers, feed, tools.keys, tools.cipher, looks)
+    reading = Reading(readers, feed, tools.keys, tools.cipher, looks, Places(tools.service_secret))
     views = Views(reading, reference, tokens)
     who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     hearing = reference_consumer("agency", tools, reference)
     app = application(
         "agency", ("单位视图", "Agency: what each body sees"),
         [routes(views, Finding(reading, tokens), Exporting(reading, reference), reading, Cursors(tools.service_secret), who)],
-        [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()], looks=looks),
+        [readers.ping], lambda: positions_of(None, [hearing, *folding.consumers.values()], looks=looks), tools.service_secret,
     )  # fmt: skip
     loops = [folding.run, Relay("agency", readers, looks, tools.bus).run]
     service = Agency("agency", tools, app, None, reference, [hearing], loops, folding=folding)

@@ -12,7 +12,7 @@ from services.agency.page import fields_in
 from services.agency.projector import unpack_refs
 from services.agency.versions import CONSUMER, USE, WHOLE
 from services.kernel.database import Connection, Database
-from services.kernel.doors.heard import LOOK_SECONDS, WAIT_SECONDS, places_in
+from services.kernel.doors.heard import LOOK_SECONDS, WAIT_SECONDS, Places
 from services.kernel.doors.looks import Looks
 from services.kernel.errors import NotYet
 from services.kernel.keys.ciphers import Cipher
@@ -68,8 +68,10 @@ class Reading:
         keys: KeyService,
         cipher: Cipher,
         looks: Looks,
+        places: Places,
     ) -> None:
         """Answer from these rows, with these keys."""
+        self._places = places
         self._database = database
         self._feed = feed
         self._keys = keys
@@ -135,10 +137,10 @@ class Reading:
         )
 
     async def wait_for(self, token: str | None) -> None:
-        """Wait until the version that answers has what the token names. Raises NotYet after ten seconds."""
+        """Wait until the version that answers has what the token names. Raises NotYet after ten seconds, BadPlace."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                for source, partition, wanted in places_in(token) if token else ():
+                for source, partition, wanted in self._places.read(token):
                     while (feed := await self._feed.reached(source, partition, wanted)) is None:
                         await asyncio.sleep(LOOK_SECONDS)
                     while await self._place(partition) < feed:

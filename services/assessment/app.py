@@ -33,8 +33,8 @@ def build(tools: Tools) -> Service:
     consumers = [path.reference_consumer, hears, residence]
     app = application(
         "assessment", ("评估帮扶", "Assessment: what is done about it"),
-        [command_routes(path.commands, path.who, Heard(tools.database, consumers))],
-        [tools.database.ping], lambda: positions_of(path.store, consumers),
+        [command_routes(path.commands, path.who, Heard(tools.database, consumers, tools.service_secret))],
+        [tools.database.ping], lambda: positions_of(path.store, consumers), tools.service_secret,
     )  # fmt: skip
     return Service(
         "assessment", tools, app, path.store, path.reference, consumers, [path.store.run, path.relay.run]

@@ -38,6 +38,6 @@ def build(tools: Tools, signer: Signer) -> Service:
     relay = Relay("audit", tools.database, looks, tools.bus)
     app = application(
         "audit", ("审计", "Audit: what was known when, and the proofs"), [routes(auditing, Cursors(tools.service_secret), who)],
-        [tools.database.ping, auditing.ping], lambda: positions_of(None, consumers, looks=looks),
+        [tools.database.ping, auditing.ping], lambda: positions_of(None, consumers, looks=looks), tools.service_secret,
     )  # fmt: skip
     return Service("audit", tools, app, None, reference, consumers, [relay.run])

@@ -70,6 +70,6 @@ def build(tools: Tools, feed: Feed, rules: Rules | None = None) -> Service:
     who = who_asks(tools.tokens, tools.limits, reference, tools.world)
     app = application(
         "live", ("实时态势", "Live: counts, surges and silences"),
-        [routes(windows, rules or Rules(), who, tools.world.now)], [tools.database.ping, ready], positions,
+        [routes(windows, rules or Rules(), who, tools.world.now)], [tools.database.ping, ready], positions, tools.service_secret,
     )  # fmt: skip
     return Service("live", tools, app, None, reference, consumers, [read])

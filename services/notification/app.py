@@ -66,10 +66,10 @@ def build(tools: Tools) -> Notification:
     app = application(
         "notification", ("告知", "Notification: who is told what"),
         [
-            command_routes(path.commands, path.who, Heard(tools.database, consumers)),
+            command_routes(path.commands, path.who, Heard(tools.database, consumers, tools.service_secret)),
             table_routes(reference, tools.database, path.who), internal_routes(disclosed, tools.service_secret),
         ],
-        [tools.database.ping, table_readable], lambda: positions_of(path.store, consumers, feed),
+        [tools.database.ping, table_readable], lambda: positions_of(path.store, consumers, feed), tools.service_secret,
     )  # fmt: skip
     loops = [path.store.run, path.relay.run, Relay(FEED, tools.database, feed, tools.bus).run, clock.run]
     return Notification(

@@ -13,7 +13,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from schemas.registry import RuralProof
+from services.kernel.doors.heard import Places
 from services.kernel.doors.web import Purpose, Who, body_of
+from services.kernel.writing.commands import Place
 from services.registry.columns import Choice, Columns
 from services.registry.imports import FileUnreadable, Imports, Order, file_line, preview
 from services.registry.undoing import ImportMade, Undoing
@@ -51,7 +53,7 @@ def _line(told: Any) -> bytes:
     return msgspec.json.encode(told) + b"\n"
 
 
-def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
+def import_routes(imports: Imports, undoing: Undoing, who: Who, places: Places) -> APIRouter:
     """Return the routes that take a file."""
     router = APIRouter(tags=_TAGS)
 
@@ -78,19 +80,15 @@ def import_routes(imports: Imports, undoing: Undoing, who: Who) -> APIRouter:
 
         async def lines() -> AsyncIterator[bytes]:
             counts: Counter[str] = Counter()
-            reached: dict[str, int] = {}
+            reached: dict[tuple[str, int], Place] = {}
             async for result in imports.run(order, reading):
                 counts[result.outcome] += 1
-                if result.token:
-                    place, _, seq = result.token.rpartition(".")
-                    reached[place] = max(reached.get(place, 0), int(seq))
+                if place := result.place:
+                    reached[place[:2]] = max(reached.get(place[:2], place), place)
                 yield _line(result.told())
             if order.made is not None:
                 await undoing.end(order.made, counts)
-            made = {
-                "import": order.made and str(order.made),
-                "token": ",".join(f"{place}.{seq}" for place, seq in reached.items()) or None,
-            }
+            made = {"import": order.made and str(order.made), "token": places.token(reached.values())}
             yield _line(file_line(reading, counts, content) | made)
 
         return StreamingResponse(lines(), media_type=_LINES)

@@ -37,14 +37,15 @@ def build(tools: Tools, founding: Path | None = None) -> Service:
     columns = Columns(tools.database, tools.world)
     imports = Imports(path.commands, path.store, path.reference, columns)
     undoing = Undoing(path.commands, path.store, tools.database, tools.world)
+    heard = Heard(tools.database, consumers, tools.service_secret)
     app = application(
         "registry", ("登记", "Registry: who is on file"),
         [
-            command_routes(path.commands, path.who, Heard(tools.database, consumers)),
-            import_routes(imports, undoing, path.who), undo_routes(undoing, path.who), column_routes(columns, path.who),
+            command_routes(path.commands, path.who, heard), import_routes(imports, undoing, path.who, heard.places),
+            undo_routes(undoing, path.who), column_routes(columns, path.who),
             post_routes(tools.tokens, path.reference, lambda: day_of(tools.world.now())),
         ],
-        [tools.database.ping], lambda: positions_of(path.store, consumers),
+        [tools.database.ping], lambda: positions_of(path.store, consumers), tools.service_secret,
     )  # fmt: skip
     return Service(
         "registry",

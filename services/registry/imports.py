@@ -18,7 +18,7 @@ from services.kernel.hearing.reference import Reference, covers
 from services.kernel.people.auth import Principal
 from services.kernel.store import EventStore
 from services.kernel.telemetry import metrics
-from services.kernel.writing.commands import Answer, Asked, Commands
+from services.kernel.writing.commands import Answer, Asked, Commands, Place
 from services.kernel.writing.decider import Command
 from services.registry.child import (
     NamesakeOnFile,
@@ -86,7 +86,7 @@ class Result:
     outcome: str
     reasons: tuple[str, ...] = ()
     child: UUID | None = None
-    token: str | None = None
+    place: Place | None = None
     """Where its events stand, for whoever waits until a view has them."""
 
     def told(self) -> dict[str, Any]:
@@ -235,9 +235,9 @@ class Imports:
                 return Result(row, "duplicate", ("unchanged",), asked.command.child)
             opened = any(told.type == LedgerEntryReopened.type for told in answer.events)
             reasons = ("reopened" if opened else "updated",)
-            return Result(row, "accepted", reasons, asked.command.child, answer.token)
+            return Result(row, "accepted", reasons, asked.command.child, answer.place)
         child = None if order.dry_run else UUID(answer.events[0].subject)
-        return Result(row, "accepted", (), child, answer.token)
+        return Result(row, "accepted", (), child, answer.place)
 
     def _placed(self, who: Principal, rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
         """Return each row's region, and the rows with what is doubted about it.

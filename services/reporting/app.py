@@ -20,8 +20,8 @@ def build(tools: Tools) -> Service:
     consumers = [path.reference_consumer, hears]
     app = application(
         "reporting", ("报告与处置", "Reporting: what happened and the first response"),
-        [command_routes(path.commands, path.who, Heard(tools.database, consumers))], [tools.database.ping],
-        lambda: positions_of(path.store, consumers),
+        [command_routes(path.commands, path.who, Heard(tools.database, consumers, tools.service_secret))], [tools.database.ping],
+        lambda: positions_of(path.store, consumers), tools.service_secret,
     )  # fmt: skip
     return Service(
         "reporting", tools, app, path.store, path.reference, consumers, [path.store.run, path.relay.run]

@@ -13,9 +13,11 @@ import pytest
 import pytest_asyncio
 
 from services.kernel.doors import heard
+from services.kernel.doors.heard import Places
 from services.kernel.doors.sign_in import NotLoopback, sign_in_routes
 from services.kernel.people.auth import Tokens
 from services.kernel.settings import PageSettings, Settings
+from services.kernel.writing.commands import Place
 from services.registry.founding import body_id, person_id, post_id
 from shouwang.client import Told
 from tests.helpers import Running, embedded
@@ -336,12 +338,43 @@ async def test_every_door_that_shows_or_changes_anything_wants_a_token(running: 
                         assert answer.status_code in {401, 422}, address
 
 
-@pytest.mark.parametrize("token", ["x", "registry.x.1", "registry.1", "registry.1.9999999999999999", "³", ""])
-async def test_a_place_to_wait_for_that_is_none_is_refused_at_once(running: Running, token: str) -> None:
+@pytest.mark.req("PRV-01")
+@pytest.mark.parametrize(
+    "made_up",
+    ["x", "", "³", "reporting.7.1", "reporting.7.1.", "{}.", "{},", "{},reporting.7.1", "{0},{0}x", "1{}"],
+)
+async def test_a_place_that_no_answer_named_is_not_waited_for(running: Running, made_up: str) -> None:
+    """Else anybody could ask again and again how far the log of reporting has come."""
     clerk = await running.sign_in("township-a-clerk")
-    with pytest.raises(Told) as told:
-        await clerk.ask("agency/worklist", at_least=token)
-    assert (told.value.status, told.value.body["fields"][0]["field"]) == (422, "at_least")
+    token = (await clerk.do("registry/register-child", **CHILD | {"name": f"程{uuid4().int % 10**9}"}))[
+        "token"
+    ]
+    await clerk.ask("agency/worklist", at_least=f"{token},{token}")
+    for forged in {
+        made_up.format(token),
+        token.replace("registry", "reporting"),
+        token.replace(".", ".1", 1),
+    }:
+        with pytest.raises(Told, match="422 bad-place"):
+            await clerk.ask("agency/worklist", at_least=forged)
+        with pytest.raises(Told, match="422 bad-place"):
+            await clerk.do("registry/register-child", at_least=forged, **CHILD)
+
+
+@pytest.mark.req("PRV-01")
+@pytest.mark.parametrize("door", ["metrics", "positions"])
+async def test_whoever_is_not_on_this_machine_can_not_count_reports(running: Running, door: str) -> None:
+    """Behind a proxy, too: it says for whom it asks. Health is for whoever balances."""
+    for service, url in running.client.urls.items():
+        address, http = f"{url}/{service}/{door}", running.client.http
+        assert (await http.get(address)).status_code == 200
+        for headers in ({}, {"X-Service-Secret": "wrong"}):
+            told = await http.get(address, headers=headers | {"X-Forwarded-For": "192.0.2.7"})
+            assert (told.status_code, told.json()["code"]) == (403, "for-operators")
+        secret = running.platform.services[service].tools.service_secret
+        shown = {"X-Forwarded-For": "192.0.2.7", "X-Service-Secret": secret}
+        assert (await http.get(address, headers=shown)).status_code == 200
+        assert (await http.get(f"{url}/{service}/health/ready", headers=shown)).status_code == 200
 
 
 @pytest.mark.req("PRV-01")
@@ -398,16 +431,12 @@ async def test_what_does_not_come_is_waited_for_a_while_and_nothing_is_done(
     officer = await running.sign_in("civil-affairs-officer")
     heads = (await running.client.positions())["assessment"]["head"]
     ask = {"assessment": str(uuid4()), "outcome": "SAFETY_SECURED", "safety": "母亲已返乡照料"}
+    token = Places(running.platform.services["registry"].tools.service_secret).token
     with pytest.raises(Told, match="503 not-yet"):
-        await officer.do("assessment/close-case", at_least="registry.7.999999999", **ask)
-    for token in (
-        "assessment.7.999999999",
-        "nobody.7.999999999",
-    ):  # it reads no such log: nothing to wait for
+        await officer.do("assessment/close-case", at_least=token([Place("registry", 7, 1 << 40)]), **ask)
+    for log in ("assessment", "nobody"):  # it reads no such log: nothing to wait for
         with pytest.raises(Told, match=r"40[34] "):
-            await officer.do("assessment/close-case", at_least=token, **ask)
-    with pytest.raises(Told, match="422 bad-input"):
-        await officer.do("assessment/close-case", at_least="registry.7", **ask)
+            await officer.do("assessment/close-case", at_least=token([Place(log, 7, 1 << 40)]), **ask)
     assert (await running.client.positions())["assessment"]["head"] == heads
 
 

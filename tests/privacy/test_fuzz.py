@@ -420,7 +420,7 @@ def _planted(world: World) -> Iterator[FastAPI]:
     async def positions() -> dict[str, Any]:
         return {"head": len(touched)}
 
-    app = application("planted", ("植入", "Planted"), [_mistakes(world, touched)], [], positions)
+    app = application("planted", ("植入", "Planted"), [_mistakes(world, touched)], [], positions, "secret")
     services: Any = world.running.platform.services
     services["planted"] = SimpleNamespace(app=app)
     try:

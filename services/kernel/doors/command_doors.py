@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field, ValidationError
 
-from services.kernel.doors.heard import AtLeast, Heard
+from services.kernel.doors.heard import AtLeast, Heard, Places
 from services.kernel.doors.problems import field_problems
 from services.kernel.doors.web import PURPOSE, Who, body_of
 from services.kernel.errors import BadInput, KeyMissing, NotFound, NotJson, Refusal
@@ -68,13 +68,14 @@ class May(BaseModel):
     who: list[RuleTold] = Field(description="谁可以办理 · Who may issue this command at all")
 
 
-def done(answer: Answer) -> Done:
+def done(answer: Answer, places: Places) -> Done:
     """Return an answer as the API shows it."""
     first = answer.first_seq or 0
     told = [
         EventTold(id=e.id, type=e.type, subject=e.subject, seq=first + i) for i, e in enumerate(answer.events)
     ]
-    return Done(events=told, token=answer.token, repeated=answer.repeated)
+    token = places.token([answer.place] if answer.place else [])
+    return Done(events=told, token=token, repeated=answer.repeated)
 
 
 def parse(model: type[Command], body: bytes) -> Command:
@@ -147,7 +148,7 @@ def _command_route(
         body = await body_of(request)
         asked = commands.asked(parse(model, body), asker, key, body)
         await heard.wait_for(at_least)
-        return done(await commands.handle(asked))
+        return done(await commands.handle(asked), heard.places)
 
     async def report(request: Request) -> Done:
         return await issue(request)

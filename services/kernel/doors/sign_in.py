@@ -1,6 +1,5 @@
 """Posts to act from: those of who asks; and the development sign-in, which refuses every other address than this machine's."""
 
-import ipaddress
 from collections.abc import Callable
 from datetime import date
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from services.kernel.doors.web import is_loopback
 from services.kernel.errors import NotAllowed, NotFound
 from services.kernel.hearing.reference import Post, Reference
 from services.kernel.people.auth import Checking, Tokens
@@ -59,11 +59,7 @@ def post_routes(tokens: Checking, reference: Reference, today: Callable[[], date
 
 def require_loopback(host: str) -> None:
     """Raise NotLoopback unless `host` is an address of this machine alone."""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback:
+    if not is_loopback(host):
         raise NotLoopback(host)
 
 

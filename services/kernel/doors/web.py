@@ -1,10 +1,12 @@
 """FastAPI made our way: who asks, what every answer carries, and refusals as problem+json, once."""
 
+import hmac
+import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
@@ -74,9 +76,13 @@ async def body_of(request: Request, most: int = MOST_BYTES) -> bytes:
 
 def application(
     service: str, title: tuple[str, str], routers: Sequence[APIRouter], ready: Sequence[Callable[[], Awaitable[None]]],
-    positions: Callable[[], Awaitable[dict[str, Any]]],
+    positions: Callable[[], Awaitable[dict[str, Any]]], secret: str,
 ) -> FastAPI:  # fmt: skip
-    """Return a service's web application under `/<service>`, with health, metrics and its own OpenAPI page."""
+    """Return a service's web application under `/<service>`, with health, metrics and its own OpenAPI page.
+
+    Whoever could count the events of reporting would know when somebody reported: places and metrics are shown to this
+    machine, and elsewhere to whoever shows the service secret.
+    """
     responses: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": what}
         for status, what in (
@@ -93,7 +99,7 @@ def application(
     )  # fmt: skip
     for router in routers:
         app.include_router(router, prefix=f"/{service}")
-    app.include_router(_health(ready, positions), prefix=f"/{service}", tags=["运行 operation"])
+    app.include_router(_health(ready, positions, secret), prefix=f"/{service}", tags=["运行 operation"])
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, _on_bad_parameters)
     app.add_exception_handler(HTTPException, _on_http)
@@ -103,10 +109,29 @@ def application(
     return app
 
 
+class ForOperators(Refusal):
+    """此处仅答复本机;其他机器须在 X-Service-Secret 中出示服务密钥。 · This answers callers on this machine; others must show the service secret in X-Service-Secret."""  # noqa: E501
+
+    status = 403
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is an address of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _health(
-    ready: Sequence[Callable[[], Awaitable[None]]], positions: Callable[[], Awaitable[dict[str, Any]]]
-) -> APIRouter:
+    ready: Sequence[Callable[[], Awaitable[None]]], positions: Callable[[], Awaitable[dict[str, Any]]], secret: str
+) -> APIRouter:  # fmt: skip
     router = APIRouter()
+
+    def operator(request: Request, x_service_secret: Annotated[str, Header()] = "") -> None:
+        here = is_loopback(request.client.host if request.client else "")
+        if not here and not hmac.compare_digest(x_service_secret.encode(), secret.encode()):
+            raise ForOperators
 
     @router.get("/health/live", summary="进程是否存活 · Is the process alive")
     async def live() -> dict[str, str]:
@@ -121,11 +146,18 @@ def _health(
             return problem(refusal)
         return JSONResponse({"status": "ready"})
 
-    @router.get("/positions", summary="各日志与各视图的位置 · Places of logs and views")
+    @router.get(
+        "/positions",
+        summary="各日志与各视图的位置 · Places of logs and views",
+        dependencies=[Depends(operator)],
+    )
     async def where() -> dict[str, Any]:
         return await positions()
 
-    @router.get("/metrics", summary="Prometheus 指标 · Prometheus metrics", response_class=PlainTextResponse)
+    @router.get(
+        "/metrics", summary="Prometheus 指标 · Prometheus metrics", response_class=PlainTextResponse,
+        dependencies=[Depends(operator)],
+    )  # fmt: skip
     async def measured() -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -30,13 +30,21 @@ class Told(msgspec.Struct, frozen=True):
     subject: str
 
 
+class Place(NamedTuple):
+    """How far a service's log has come, in one partition."""
+
+    source: str
+    partition: int
+    seq: int
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command did: its events in order, the seq of the first, and the place that readers can wait for."""
 
     events: list[Told]
     first_seq: int | None
-    token: str | None
+    place: Place | None
     repeated: bool = False
 
 
@@ -160,7 +168,7 @@ class Commands:
         match outcome.kind:
             case "appended":
                 return Answer(
-                    told, outcome.first_seq if events else None, self._token(told, outcome.first_seq)
+                    told, outcome.first_seq if events else None, self._place(told, outcome.first_seq)
                 )
             case "repeated":
                 return self._repeat(plan.asked, outcome)
@@ -287,12 +295,12 @@ class Commands:
         if outcome.body != asked.body:
             raise KeyReused
         told = msgspec.json.decode(outcome.answer or b"[]", type=list[Told])
-        return Answer(told, outcome.first_seq, self._token(told, outcome.first_seq), repeated=True)
+        return Answer(told, outcome.first_seq, self._place(told, outcome.first_seq), repeated=True)
 
-    def _token(self, told: list[Told], first_seq: int | None) -> str | None:
-        """Return the place that a reader may wait for: service, partition and seq of the last event."""
+    def _place(self, told: list[Told], first_seq: int | None) -> Place | None:
+        """Return the place of the last event."""
         if not told or first_seq is None:
             return None
         last = told[-1]
         partition = REFERENCE_PARTITION if last.type.startswith("reference.") else partition_of(last.subject)
-        return f"{self.source}.{partition}.{first_seq + len(told) - 1}"
+        return Place(self.source, partition, first_seq + len(told) - 1)
