@@ -1,10 +1,12 @@
 """What several tests need: worlds that repeat, records by hand, a platform in a folder."""
 
 import asyncio
+import atexit
 import contextlib
 import shutil
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from infra.databases import prepare
 from infra.postgres import Postgres
 from services.agency.versions import Versions
 from services.kernel.bus.port import Bus
@@ -21,7 +24,7 @@ from services.kernel.store import Append, NewEvent, partition_of
 from services.kernel.world import World
 from services.registry.founding import post_id
 from shouwang.client import Person, Platform
-from shouwang.embedded import Embedded
+from shouwang.embedded import Embedded, write_secrets
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -50,16 +53,35 @@ def one(stream: UUID, version: int, **how: Any) -> Append:
     return Append([new_event(stream, version, **how)], key=key, body=body, answer=b"answer")
 
 
+_made: list[Path] = []
+
+
+async def copy_cluster(to: Path) -> None:
+    """Put a stopped cluster there in which the services' databases are, empty: made once, for it takes seconds."""
+    if not _made:
+        folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
+        folder.chmod(0o755)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        with Postgres(folder / "postgres") as server:
+            await prepare(server.url("postgres"), "of nobody's")
+        _made.append(folder / "postgres")
+    await asyncio.to_thread(lambda: subprocess.run(["cp", "-a", _made[0], to], check=True))
+
+
 @contextlib.asynccontextmanager
 async def embedded(
     bus: Bus | None = None,
     world: World | None = None,
     cipher: Cipher | None = None,
     keys: KeyRing | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> AsyncIterator["Running"]:
     """A whole platform with a PostgreSQL of its own, gone afterwards."""
     folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
     folder.chmod(0o755)
+    if secrets:
+        write_secrets(folder, secrets)
+    await copy_cluster(folder / "postgres")
     postgres = Postgres(folder / "postgres")
     await asyncio.to_thread(postgres.start)
     platform = Embedded(folder, postgres, bus=bus, world=world, cipher=cipher, keys=keys)

@@ -2,9 +2,13 @@
 
 import asyncio
 import hashlib
+import json
 import random
-from collections.abc import Mapping
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +16,11 @@ from services.agency.app import Agency
 from services.kernel.bus.port import FEED
 from services.kernel.hearing.projection import Consumer
 from tests.helpers import START, Running
+
+SECRETS = dict.fromkeys(
+    ("database", "key_passphrase", "token_secret", "service_secret"), "the same in both histories!"
+)
+"""Tokens of places are signed: two installations answer alike where their secrets are alike."""
 
 
 class StepWorld:
@@ -58,6 +67,16 @@ class LengthCipher:
         return hashlib.sha256(block).hexdigest()
 
 
+@asynccontextmanager
+async def only(running: Running, writer: str) -> AsyncIterator[None]:
+    """Nobody but this service does anything meanwhile; the others then hear it all at once, which costs a fraction."""
+    others = [service for name, service in running.platform.services.items() if name != writer]
+    await asyncio.gather(*(service.stop_loops() for service in others))
+    yield
+    for service in others:
+        await service.start()
+
+
 _FEED_HEADS = "select partition, max(seq) from feed group by partition"
 
 
@@ -89,3 +108,28 @@ async def _places(running: Running) -> Mapping[str, Any] | None:
         for partition, seq in heads.get(source, {}).items()
     )
     return None if behind else heads
+
+
+_ROOT = Path(__file__).parents[2]
+
+
+async def apart(folder: Path, *histories: Sequence[object]) -> list[tuple[Any, str]]:
+    """Live through histories at once, each in a process of its own; return what each gives, and what was logged."""
+
+    async def lived(what: Sequence[object], out: Path) -> tuple[Any, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.privacy.one_history", str(out), *map(str, what), cwd=_ROOT,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode == 0, said[-2000:]
+        return json.loads(out.read_text()), said.decode()
+
+    async with asyncio.TaskGroup() as both:
+        tasks = [both.create_task(lived(what, folder / f"{n}.json")) for n, what in enumerate(histories)]
+    return [task.result() for task in tasks]

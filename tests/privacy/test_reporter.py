@@ -1,6 +1,5 @@
 """Two histories that differ only in who reported give equal bytes to everyone but the police (PRV-01)."""
 
-import asyncio
 import json
 import random
 import sys
@@ -16,12 +15,11 @@ from services.registry.founding import body_id
 from services.reporting import report as reporting_report
 from shouwang.client import Told
 from tests.helpers import Running, embedded
-from tests.privacy.lived import LengthCipher, StepWorld, quiet
+from tests.privacy.lived import SECRETS, LengthCipher, StepWorld, apart, only, quiet
 from tests.privacy.measured import Record, many, tell
 
-ROOT = Path(__file__).parents[2]
 PAIRS, TIMES = 1_000, many(1, 10)
-ACCEPTED = 4
+ACCEPTED = many(10, 4)
 """Every so many reports one is accepted, with all that follows: each has to settle before the next, and takes that long."""
 POLICE = {str(body_id(key)) for key in ("police", "station-a", "station-b")}
 REPORTERS = [
@@ -67,19 +65,20 @@ async def history(count: int, seed: int, capture: Callable[[], str]) -> dict[str
     """Live through one history and return everything that anybody but the police is given."""
     world = StepWorld()
     capture()
-    async with embedded(world=world, cipher=LengthCipher()) as running:
+    async with embedded(world=world, cipher=LengthCipher(), secrets=SECRETS) as running:
         people = {key: await running.sign_in(key) for key in WATCHERS}
         answers = []
-        for i, (what, (who, said)) in enumerate(
-            zip(reports(count, seed // 1_000), reporters(count, seed), strict=True)
-        ):
-            answers.append(await people[who].do("reporting/file-report", f"{who}-{i:04}", **what, **said))
-            if i % 7 == 0:  # a few are taken back: at once, by whoever it was
-                report = await running.fetch("reporting", _LATEST)
-                taken = {"report": str(report[0][0])}
-                answers.append(
-                    await people[who].do("reporting/withdraw-report", f"{who}-back-{i:04}", **taken)
-                )
+        async with only(running, "reporting"):
+            for i, (what, (who, said)) in enumerate(
+                zip(reports(count, seed // 1_000), reporters(count, seed), strict=True)
+            ):
+                answers.append(await people[who].do("reporting/file-report", f"{who}-{i:04}", **what, **said))
+                if i % 7 == 0:  # a few are taken back: at once, by whoever it was
+                    report = await running.fetch("reporting", _LATEST)
+                    taken = {"report": str(report[0][0])}
+                    answers.append(
+                        await people[who].do("reporting/withdraw-report", f"{who}-back-{i:04}", **taken)
+                    )
         await quiet(running)
         world.step()
         filed = await running.fetch(
@@ -178,27 +177,6 @@ async def pair(
     return lived
 
 
-async def apart(count: int, turn: int, folder: Path) -> list[dict[str, Any]]:
-    """Live through the two histories of a turn in two processes."""
-
-    async def lived(seed: int) -> dict[str, Any]:
-        out = folder / f"{seed}.json"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.privacy.one_history", str(count), str(seed), str(out), cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            said, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        assert process.returncode == 0, said[-2000:]
-        found: dict[str, Any] = json.loads(out.read_text())
-        return found | {"log": without_times(said.decode())}
-
-    return list(await asyncio.gather(*(lived(seed) for seed in seeds(turn))))
-
-
 @pytest.mark.req("PRV-01")
 @pytest.mark.timeout(7200)
 async def test_1000_pairs_that_differ_in_the_reporter_alone_are_equal_to_the_byte(
@@ -206,7 +184,10 @@ async def test_1000_pairs_that_differ_in_the_reporter_alone_are_equal_to_the_byt
 ) -> None:
     differ: list[str] = []
     for turn in range(TIMES):
-        one, other = await apart(PAIRS, turn, tmp_path)
+        one, other = [
+            lived | {"log": without_times(said)}
+            for lived, said in await apart(tmp_path, *(["reporter", PAIRS, seed] for seed in seeds(turn)))
+        ]
         assert one["log"][-1] == f"{LIVED} {PAIRS}", "what is logged is heard"
         assert len(one["rows"]["notification.feed"]) >= PAIRS
         assert len(one["http"]) > 200
