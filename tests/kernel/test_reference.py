@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from schemas.reference import DisclosureTableAdopted, PostAssigned, PostEnded
+from schemas.event import Event
+from schemas.reference import BodyKind, BodyRegistered, DisclosureTableAdopted, PostAssigned, PostEnded
 from services.kernel.bus.port import REFERENCE, Record
 from services.kernel.hearing.reference import Reference
 from services.kernel.keys.ciphers import AesGcm
@@ -24,7 +25,7 @@ _TABLE = DisclosureTableAdopted(
 )
 
 
-async def records(*events: PostAssigned | PostEnded | DisclosureTableAdopted) -> list[Record]:
+async def records(*events: Event) -> list[Record]:
     world = RealWorld()
     recorder = Recorder("registry", FixedKeys(), AesGcm(world), world)
     planned = [Planned(event, UUID(int=n), 1, UUID(int=n)) for n, event in enumerate(events, 1)]
@@ -53,3 +54,18 @@ async def test_a_process_without_the_partition_learns_what_another_folded(new_da
         assert other.posts[_POST].ended
     finally:
         following.cancel()
+
+
+@pytest.mark.req("PRV-01")
+async def test_a_body_that_is_not_on_record_here_may_be_the_police(new_database: NewDatabase) -> None:
+    """What it looked at is kept from the others until it is known what it is."""
+    reference, database = Reference(), await new_database("registry")
+    kinds = [BodyKind.POLICE, BodyKind.POLICE_STATION, BodyKind.TOWNSHIP]
+    bodies = [
+        BodyRegistered(body=UUID(int=n), kind=kind, name="某单位", english="A body", region="990101000000")
+        for n, kind in enumerate(kinds, 1)
+    ]
+    assert all(reference.may_be_police(body.body) for body in bodies)
+    async with database.transaction() as rows:
+        await reference.fold(rows, await records(*bodies))
+    assert [reference.may_be_police(body.body) for body in bodies] == [True, True, False]
