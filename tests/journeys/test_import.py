@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 import pytest_asyncio
 
+from services.kernel.doors.heard import Places
 from shouwang.client import Told
 from shouwang.demo_ledger import demo_workbook
 from shouwang.story import VILLAGES
@@ -61,6 +62,9 @@ async def test_every_row_is_told_as_the_truth_beside_the_workbook_says(running: 
             assert row["child"]
     assert file["counts"]["accepted"] * 2 == await heads(running) - before
     assert file["counts"]["refused"] > 0
+    last = "select 'registry', partition, max(seq) from event where seq > $1 group by partition"
+    places = Places(running.platform.services["registry"].tools.service_secret).read(file["token"])
+    assert set(places) == {tuple(row) for row in await running.fetch("registry", last, before)}
 
 
 @pytest.mark.req("PLT-07")
