@@ -128,7 +128,15 @@ def _health(
 ) -> APIRouter:  # fmt: skip
     router = APIRouter()
 
-    def operator(request: Request, x_service_secret: Annotated[str, Header()] = "") -> None:
+    def operator(
+        request: Request,
+        x_service_secret: Annotated[
+            str,
+            Header(
+                description="服务密钥,本机调用可省略 · The service secret; callers on this machine need none"
+            ),
+        ] = "",
+    ) -> None:
         here = is_loopback(request.client.host if request.client else "")
         if not here and not hmac.compare_digest(x_service_secret.encode(), secret.encode()):
             raise ForOperators
