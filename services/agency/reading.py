@@ -138,6 +138,8 @@ class Reading:
 
     async def wait_for(self, token: str | None) -> None:
         """Wait until the version that answers has what the token names. Raises NotYet after ten seconds, BadPlace."""
+        if token is None:
+            return
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 for source, partition, wanted in self._places.read(token):

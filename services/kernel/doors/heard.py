@@ -40,10 +40,10 @@ class Places:
         named = [".".join(map(str, place)) for place in places]
         return ",".join(f"{each}.{self._mac(each)}" for each in named) or None
 
-    def read(self, token: str | None) -> list[Place]:
+    def read(self, token: str) -> list[Place]:
         """Return the places of a token. Raises BadPlace."""
         found = []
-        for each in [] if token is None else token.split(","):
+        for each in token.split(","):
             named, _, mac = each.rpartition(".")
             if not hmac.compare_digest(mac.encode(), self._mac(named).encode()):
                 raise BadPlace
@@ -66,6 +66,8 @@ class Heard:
 
     async def wait_for(self, token: str | None) -> None:
         """Wait until all who read a log that the token names have come so far. Raises NotYet after ten seconds, BadPlace."""
+        if token is None:
+            return
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 for place in self.places.read(token):
