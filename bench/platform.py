@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from uuid import uuid4
 import aiohttp
 import psutil
 
+from infra.ports import free_port
 from infra.postgres import Postgres
 from infra.processes import server_account
 from services.registry.founding import post_id
@@ -134,9 +134,7 @@ async def _urls(file: Path, process: asyncio.subprocess.Process) -> dict[str, st
 @asynccontextmanager
 async def plain(url: str) -> AsyncIterator[str]:
     """Serve the peer on a database; gives its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.plain", url, str(port))
     try:
         while not await _answers(port):

@@ -14,12 +14,12 @@ from typing import Self
 from infra.errors import PortTaken, StartFailed, explain, named
 from infra.folders import Hold, default_folder, make_parents, mark_of, open_log, open_own, refuse_foreign
 from infra.jars import java, kafka_jars
+from infra.ports import HOST, free_port, is_free, is_handed_out
 from infra.processes import Account, AtExit, Family, Steps, run, wait_until
 from infra.topics import create_topics
 
 __all__ = ["Kafka", "create_topics", "default_folder"]
 
-HOST = "127.0.0.1"
 PATIENCE = 120.0
 KILL: Steps = ((signal.SIGKILL, 10.0),)
 IN_ORDER: Steps = ((signal.SIGTERM, 30.0),)
@@ -62,7 +62,7 @@ class Kafka:
     def __init__(
         self, folder: Path, port: int = 0, *, jars: Path | None = None, mirror: str | None = None
     ) -> None:
-        """With port 0 a free one is chosen and kept while it stays free.
+        """With port 0 a free one is chosen, and kept once it has started: clients were told.
 
         `jars` and `mirror` are those of `kafka_jars`.
         """
@@ -118,6 +118,7 @@ class Kafka:
                 if not (self.folder / "formatted").exists():
                     self._format(command)
                 self._launch(command)
+            self._port = self._read_ports()["broker"]
         except BaseException:
             self.kill()
             raise
@@ -140,7 +141,7 @@ class Kafka:
         self.start()
 
     def _write_properties(self) -> None:
-        if self._port and not _is_free(self._port):
+        if self._port and not is_free(self._port):
             raise PortTaken(self._port)
         remembered = self._read_ports()
         broker = self._port or _keep_or_choose(remembered.get("broker"))
@@ -212,22 +213,9 @@ class Kafka:
 METADATA_REQUEST = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
 def _keep_or_choose(port: int | None, but: int = 0) -> int:
-    while not port or port == but or not _is_free(port):
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = int(probe.getsockname()[1])
-    return port
+    keeps = port and port != but and is_free(port) and not is_handed_out(port)
+    return port if port and keeps else free_port({but})
 
 
 def _write(path: Path, text: str) -> None:

@@ -78,10 +78,13 @@ class Family:
         self._child: subprocess.Popen[bytes] | None = None
 
     def members(self) -> list[psutil.Process]:
-        if self._child:
-            self._child.poll()  # a child that ended stays in the process table until it is asked
+        """Those that live. A leader that was killed is dead before its threads are, and holds its ports until then."""
+        child = self._child.pid if self._child and self.child_runs else None
         found = []
         for process in psutil.process_iter(["name", "status"]):
+            if process.pid == child:
+                found.append(process)
+                continue
             if process.info["name"] != self._name or process.info["status"] == psutil.STATUS_ZOMBIE:
                 continue
             try:

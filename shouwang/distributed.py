@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import httpx2
 from infra.databases import SERVICES, prepare, urls
 from infra.errors import StartFailed
 from infra.kafka import Kafka, create_topics
+from infra.ports import free_port
 from infra.positions import refuse_ahead
 from infra.postgres import Postgres
 from services.audit.checkpoints import LeafDiffers, LogDiffers, SignedNoteBroken
@@ -56,7 +56,9 @@ class Distributed:
         self._kafka = kafka
         self._founding = founding
         self._new_audit_key = new_audit_key
-        self._ports = {name: port + i if port else _free_port() for i, name in enumerate(PROCESSES)}
+        self._ports: dict[str, int] = {}
+        for i, name in enumerate(PROCESSES):
+            self._ports[name] = port + i if port else free_port(self._ports.values())
         self.urls = {name: f"http://127.0.0.1:{self._ports[name]}" for name in SERVICES}
         self.pages = f"http://127.0.0.1:{self._ports[PAGES]}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -149,13 +151,6 @@ class Distributed:
                 await asyncio.to_thread(process.wait, 15)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def serve(name: str, founding: Path | None) -> None:

@@ -22,6 +22,7 @@ from infra.errors import (
 )
 from infra.jars import java, kafka_jars
 from infra.kafka import Kafka, create_topics
+from infra.ports import is_handed_out
 
 from .conftest import Child, said
 
@@ -97,6 +98,27 @@ async def test_records_survive_stop_and_kill_9(broker: Kafka) -> None:
     await create_topics(broker.bootstrap, TOPICS)
     assert await read(broker) == [*already, b"one", b"two"]
     assert broker.bootstrap == before
+
+
+@pytest.mark.req("PLT-05")
+def test_it_comes_back_where_its_clients_look_for_it_or_says_that_it_cannot(broker: Kafka) -> None:
+    before = broker.bootstrap
+    broker.kill()
+    with socket.create_server(("127.0.0.1", int(before.partition(":")[2]))), pytest.raises(PortTaken):
+        broker.start()
+    broker.start()
+    assert broker.bootstrap == before
+
+
+def test_a_port_of_an_older_installation_that_outgoing_connections_may_get_is_given_up(folder: Path) -> None:
+    handed_out = next(port for port in range(60_000, 65_000) if is_handed_out(port))
+    (folder / "kafka").mkdir(mode=0o700)
+    (folder / "kafka" / "server.properties").touch()
+    (folder / "kafka" / "ports.json").write_text(
+        f'{{"broker": {handed_out}, "controller": {handed_out + 1}}}'
+    )
+    with Kafka(folder / "kafka") as broker:
+        assert not is_handed_out(int(broker.bootstrap.partition(":")[2]))
 
 
 def test_it_listens_on_loopback_only(broker: Kafka) -> None:

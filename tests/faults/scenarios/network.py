@@ -6,7 +6,7 @@ a listener of its own, which is told to be where its proxy is.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import httpx2
 
 from infra.databases import SERVICES
 from infra.kafka import Kafka
+from infra.ports import free_port
 from infra.postgres import Postgres
 from shouwang.client import Told
 from shouwang.distributed import Distributed
@@ -43,22 +44,13 @@ class Listeners(Kafka):
         file = self.folder / "server.properties"
         told = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
         if not self.listens:
-            self.listens = dict(zip(self._proxies, _free_ports(len(self._proxies)), strict=True))
+            for name in self._proxies:
+                self.listens[name] = free_port({*self._read_ports().values(), *self.listens.values()})
         for name, port in self._proxies.items():
             told["listeners"] += f",{name.upper()}://{_HOST}:{self.listens[name]}"
             told["advertised.listeners"] += f",{name.upper()}://{_HOST}:{port}"
             told["listener.security.protocol.map"] += f",{name.upper()}:PLAINTEXT"
         file.write_text("".join(f"{key}={value}\n" for key, value in told.items()))
-
-
-def _free_ports(count: int) -> Iterator[int]:
-    import socket
-
-    probes = [socket.create_server((_HOST, 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return iter(ports)
 
 
 class _Behind:
