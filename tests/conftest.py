@@ -2,8 +2,6 @@
 
 import asyncio
 import itertools
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest_asyncio
 from infra.kafka import Kafka
 from infra.postgres import Postgres
 from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
+from tests.helpers import new_folder
 
 _numbers = itertools.count(1)
 NewDatabase = Callable[..., Awaitable[Database]]
@@ -22,10 +21,15 @@ NewDatabase = Callable[..., Awaitable[Database]]
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder that the database's account can reach."""
-    made = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with new_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """One for a test alone."""
+    with new_folder() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,11 @@
 import asyncio
 import atexit
 import contextlib
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,19 +54,34 @@ def one(stream: UUID, version: int, **how: Any) -> Append:
     return Append([new_event(stream, version, **how)], key=key, body=body, answer=b"answer")
 
 
-_made: list[Path] = []
+_MEMORY, _DISK, _ROOM = Path("/dev/shm"), Path("/var/tmp"), 8 << 30  # noqa: S108 - mkdtemp makes folders of our own there
+_CLUSTER = "SHOUWANG_TEST_CLUSTER"
 
 
-async def copy_cluster(to: Path) -> None:
-    """Put a stopped cluster there in which the services' databases are, empty: made once, for it takes seconds."""
-    if not _made:
-        folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-        folder.chmod(0o755)
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+@contextlib.contextmanager
+def new_folder(*, on_disk: bool = False) -> Iterator[Path]:
+    """A folder that the database's account can reach, gone afterwards; in memory where there is room."""
+    in_memory = not on_disk and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    made = Path(tempfile.mkdtemp(dir=_MEMORY if in_memory else _DISK, prefix="shouwang-test-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+async def made_cluster() -> Path:
+    """Return a stopped cluster in which the services' databases are, empty: made once, also for processes begun here."""
+    if _CLUSTER not in os.environ:
+        folder = _until_the_end.enter_context(new_folder())
         with Postgres(folder / "postgres") as server:
             await prepare(server.url("postgres"), "of nobody's")
-        _made.append(folder / "postgres")
-    await asyncio.to_thread(lambda: subprocess.run(["cp", "-a", _made[0], to], check=True))
+        os.environ[_CLUSTER] = str(folder / "postgres")
+    return Path(os.environ[_CLUSTER])
+
+
+_until_the_end = contextlib.ExitStack()
+atexit.register(_until_the_end.close)
 
 
 @contextlib.asynccontextmanager
@@ -77,24 +93,23 @@ async def embedded(
     secrets: Mapping[str, str] | None = None,
 ) -> AsyncIterator["Running"]:
     """A whole platform with a PostgreSQL of its own, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    folder.chmod(0o755)
-    if secrets:
-        write_secrets(folder, secrets)
-    await copy_cluster(folder / "postgres")
-    postgres = Postgres(folder / "postgres")
-    await asyncio.to_thread(postgres.start)
-    platform = Embedded(folder, postgres, bus=bus, world=world, cipher=cipher, keys=keys)
-    try:
-        await platform.start()
-        client = Platform(platform.urls)
-        await client.settled()
-        yield Running(platform, postgres, client)
-        await client.close()
-    finally:
-        await platform.stop()
-        await asyncio.to_thread(postgres.stop)
-        shutil.rmtree(folder, ignore_errors=True)
+    with new_folder() as folder:
+        if secrets:
+            write_secrets(folder, secrets)
+        copy = ["cp", "-a", str(await made_cluster()), str(folder / "postgres")]
+        await asyncio.to_thread(subprocess.run, copy, check=True)
+        postgres = Postgres(folder / "postgres")
+        await asyncio.to_thread(postgres.start)
+        platform = Embedded(folder, postgres, bus=bus, world=world, cipher=cipher, keys=keys)
+        try:
+            await platform.start()
+            client = Platform(platform.urls)
+            await client.settled()
+            yield Running(platform, postgres, client)
+            await client.close()
+        finally:
+            await platform.stop()
+            await asyncio.to_thread(postgres.stop)
 
 
 async def fetch_from(postgres: Postgres, database: str, sql: str, *values: Any) -> Sequence[Any]:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -396,18 +395,18 @@ async def test_rows_and_checkpoint_of_a_folder_from_before_versions_move_along(
 
 
 @pytest.mark.req("PRV-04")
-async def test_a_restored_backup_from_before_versions_brings_no_row_along(tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="shouwang-test-") as made:
-        Path(made).chmod(0o755)
-        with Postgres(Path(made) / "postgres") as server:
-            url = await database_from_before(server, "agency", tmp_path)
-            await backup._leave_views_out(server)
-            await migrate(url, [KERNEL_MIGRATIONS, MIGRATIONS])
-            connection = await asyncpg.connect(url)
-            for table in ("pages_1.task", "pages_1.token", "parked"):
-                assert await connection.fetch(f"select * from {table}") == [], table
-            assert await connection.fetch("select consumer from checkpoint") == [("agency.reference",)]
-            await connection.close()
+async def test_a_restored_backup_from_before_versions_brings_no_row_along(
+    tmp_path: Path, own_folder: Path
+) -> None:
+    with Postgres(own_folder / "postgres") as server:
+        url = await database_from_before(server, "agency", tmp_path)
+        await backup._leave_views_out(server)
+        await migrate(url, [KERNEL_MIGRATIONS, MIGRATIONS])
+        connection = await asyncpg.connect(url)
+        for table in ("pages_1.task", "pages_1.token", "parked"):
+            assert await connection.fetch(f"select * from {table}") == [], table
+        assert await connection.fetch("select consumer from checkpoint") == [("agency.reference",)]
+        await connection.close()
 
 
 async def test_the_command_says_what_there_is_what_differs_and_why_not(running: Running) -> None:

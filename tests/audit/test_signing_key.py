@@ -1,8 +1,6 @@
 """A signing key is never replaced in silence: a lost or another one stops the start, and a new one stands on record."""
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,26 +93,19 @@ async def test_notes_that_were_signed_before_keys_had_names_of_their_own_hold_wi
     assert read_note(await signed(database, signer), signer.public).origin == signer.name != ONCE
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="shouwang-test-") as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
-
-
 @pytest.mark.req("OVS-06")
 async def test_a_platform_whose_key_is_gone_does_not_start_until_it_is_told_to_take_another(
-    home: Path, tmp_path: Path
+    own_folder: Path, tmp_path: Path
 ) -> None:
     """And the export after that extends the one before: the new key names the old."""
-    postgres = Postgres(home / "postgres")
+    postgres = Postgres(own_folder / "postgres")
     await asyncio.to_thread(postgres.start)
     try:
-        before = await lived(home, postgres, tmp_path / "before")
-        (home / "audit.key").rename(home / "elsewhere")
+        before = await lived(own_folder, postgres, tmp_path / "before")
+        (own_folder / "audit.key").rename(own_folder / "elsewhere")
         with pytest.raises(AuditKeyRefused):
-            await Embedded(home, postgres).start()
-        after = await lived(home, postgres, tmp_path / "after", new_audit_key=True)
+            await Embedded(own_folder, postgres).start()
+        after = await lived(own_folder, postgres, tmp_path / "after", new_audit_key=True)
         assert before != after
         earlier = (tmp_path / "before" / NOTE).read_text()
         assert verify_folder(tmp_path / "after", after, earlier) == []

@@ -29,9 +29,10 @@ from infra.kafka import Kafka
 from infra.postgres import Postgres
 from tests.faults.harness.bite import bite, look
 from tests.faults.harness.row import Row
-from tests.faults.harness.run import Run, folder
+from tests.faults.harness.run import Run
 from tests.faults.harness.scenarios import SCENARIOS
 from tests.faults.planted.bugs import BUGS
+from tests.helpers import new_folder
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results" / "faults.json"
 _SEED = 20261125
@@ -46,7 +47,7 @@ def main() -> None:
     if asked.bite is not None:
         raise SystemExit(_bite(asked.bite, asked.seed, asked.clean))
     rows: list[Row] = []
-    with folder() as home:
+    with new_folder(on_disk=True) as home:
         for name in asked.scenario or SCENARIOS:
             began = time.monotonic()
             told = asyncio.run(run(name, asked.seed, home / name, quick=asked.quick))

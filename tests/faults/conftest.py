@@ -6,18 +6,18 @@ import pytest
 
 from infra.kafka import Kafka
 from infra.postgres import Postgres
-from tests.faults.harness.run import folder
+from tests.helpers import new_folder
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this test's own."""
-    with folder() as home, Postgres(home / "postgres") as server:
+    with new_folder(on_disk=True) as home, Postgres(home / "postgres") as server:
         yield server
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[Kafka]:
     """A broker of this test's own: its topics hold records of no other store."""
-    with folder() as home, Kafka(home / "kafka") as server:
+    with new_folder(on_disk=True) as home, Kafka(home / "kafka") as server:
         yield server

@@ -9,12 +9,13 @@ import pytest_asyncio
 from infra.kafka import Kafka
 from infra.postgres import Postgres
 from tests.faults.harness.row import Row, compare, p95
-from tests.faults.harness.run import Run, folder
+from tests.faults.harness.run import Run
 from tests.faults.harness.scenarios import SCENARIOS
 from tests.faults.harness.stage import Stage, seconds, stage
 from tests.faults.planted.bugs import BUGS
 from tests.faults.planted.sitecustomize import ROOT, edited
 from tests.faults.scenarios import processes, takeovers, wipe
+from tests.helpers import new_folder
 
 _SEED, _PATIENCE = 7, 60.0
 
@@ -33,7 +34,7 @@ def run_of(name: str, postgres: Postgres, kafka: Kafka) -> Run:
 @pytest.fixture
 def unused_kafka() -> Kafka:
     """A broker that is never started, for scenarios that need none."""
-    with folder() as home:
+    with new_folder(on_disk=True) as home:
         return Kafka(home / "kafka")
 
 
@@ -70,7 +71,7 @@ async def test_a_bad_bus_and_bad_records_give_the_rows_of_a_clean_run(
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def made() -> AsyncIterator[Stage]:
     """One platform of processes for all that strike at it, on servers of its own: each checks the whole history."""
-    with folder() as home:
+    with new_folder(on_disk=True) as home:
         postgres, kafka = Postgres(home / "postgres"), Kafka(home / "kafka")
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(kafka.start)

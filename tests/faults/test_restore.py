@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -28,7 +26,7 @@ from services.kernel.world import RealWorld
 from services.registry.founding import post_id
 from shouwang.client import Platform, Told
 from shouwang.embedded import Embedded
-from tests.helpers import Running, embedded
+from tests.helpers import Running, embedded, new_folder
 from tests.journeys.dump import canonical_dump, exact_dump
 from tests.journeys.test_canaries import dump_of, valid_id
 from tests.journeys.test_docs import run
@@ -44,10 +42,8 @@ _NOTICES = "select envelope from event where type = 'notification.notification-s
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with new_folder(on_disk=True) as made:
+        yield made
 
 
 async def live(running: Running) -> tuple[str, str]:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from shouwang import import_codes, who_may
 from shouwang.demo_ledger import demo_workbook
 from shouwang.story import VILLAGES
-from tests.helpers import embedded
+from tests.helpers import embedded, new_folder
 
 _EXPORT = "/tmp/shouwang-export"  # noqa: S108 - as the README writes it
 ROOT = Path(__file__).parents[2]
@@ -47,8 +46,7 @@ def test_make_prints_every_target_that_a_document_names() -> None:
 
 
 def test_the_first_command_of_the_readme_tells_the_story_and_ends_well() -> None:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="shouwang-test-") as data:
-        Path(data).chmod(0o755)
+    with new_folder() as data:
         told = make("run", "ONCE=1", f"DATA={data}", "PORT=0")
         assert told.returncode == 0, told.stderr
         for step in (

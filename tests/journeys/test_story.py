@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,10 +178,8 @@ async def test_views_rebuilt_from_an_empty_bus_are_the_same_to_the_byte(whole: R
 
 
 @pytest.mark.slow
-async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kafka) -> None:
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "postgres")
+async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kafka, own_folder: Path) -> None:
+    folder, postgres = own_folder, Postgres(own_folder / "postgres")
     await asyncio.to_thread(postgres.start)
     await asyncio.to_thread(kafka.wipe)
     platform = Distributed(folder, postgres, kafka)
@@ -231,4 +227,3 @@ async def test_the_kafka_profile_gives_the_same_rows(dump: list[str], kafka: Kaf
     finally:
         await platform.stop()
         await asyncio.to_thread(postgres.stop)
-        shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 from services.agency.app import Agency
 from services.kernel.bus.port import FEED
 from services.kernel.hearing.projection import Consumer
-from tests.helpers import START, Running
+from tests.helpers import START, Running, made_cluster
 
 SECRETS = dict.fromkeys(
     ("database", "key_passphrase", "token_secret", "service_secret"), "the same in both histories!"
@@ -130,6 +130,7 @@ async def apart(folder: Path, *histories: Sequence[object]) -> list[tuple[Any, s
         assert process.returncode == 0, said[-2000:]
         return json.loads(out.read_text()), said.decode()
 
+    await made_cluster()
     async with asyncio.TaskGroup() as both:
         tasks = [both.create_task(lived(what, folder / f"{n}.json")) for n, what in enumerate(histories)]
     return [task.result() for task in tasks]

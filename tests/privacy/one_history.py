@@ -1,4 +1,4 @@
-"""Lives through one history in a process of its own: `… OUT.json reporter COUNT SEED` or `… disclosure FIRST COUNT SECOND`."""
+"""Lives through one history in a process of its own; its words are those of `history`, after the file to write."""
 
 import asyncio
 import json
@@ -11,21 +11,26 @@ from services.kernel.telemetry import set_up_logs
 from tests.privacy import test_disclosure, test_reporter
 
 
-def history(kind: str, *numbers: int) -> Coroutine[Any, Any, dict[str, Any]]:
-    """Return the history that the words name."""
+def history(
+    kind: str, one: int, two: int, three: int = 0, *, planted: bool
+) -> Coroutine[Any, Any, dict[str, Any]]:
+    """Return the history of `reporter COUNT SEED` or `disclosure FIRST COUNT SECOND`, with what is planted in it or not."""
     if kind == "reporter":
-        count, seed = numbers
-        return test_reporter.history(count, seed, lambda: "")
-    first, count, second = numbers
-    return test_disclosure.history(range(first, first + count), second=bool(second))
+        if planted:
+            test_reporter.plant()
+        return test_reporter.history(one, two)
+    table = test_disclosure.leaky() if planted else None
+    return test_disclosure.history(range(one, one + two), second=bool(three), table=table)
 
 
 def main() -> None:
     """Write what everybody is given who is looked at; what is logged is for whoever listens."""
-    out, (kind, *words) = Path(sys.argv[1]), sys.argv[2:]
+    out, kind, *words = sys.argv[1:]
+    numbers = [int(word) for word in words if word.isdigit()]
     set_up_logs("platform")
-    out.write_text(json.dumps(asyncio.run(history(kind, *map(int, words)))))
-    sys.stderr.write(f"{test_reporter.LIVED} {words[0]}\n")
+    lived = asyncio.run(history(kind, *numbers, planted="planted" in words))
+    Path(out).write_text(json.dumps(lived))
+    sys.stderr.write(f"{test_reporter.LIVED} {numbers[0]}\n")
 
 
 if __name__ == "__main__":

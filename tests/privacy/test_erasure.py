@@ -3,8 +3,6 @@
 import asyncio
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -124,16 +122,14 @@ async def raw(postgres: Postgres) -> str:
 @pytest.mark.req("PRV-04")
 @pytest.mark.timeout(3000)
 async def test_of_many_some_are_erased_and_nothing_of_them_is_left_anywhere_and_all_of_the_others(
-    record_property: Record, capfd: pytest.CaptureFixture[str]
+    record_property: Record, capfd: pytest.CaptureFixture[str], own_folder: Path
 ) -> None:
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    folder.chmod(0o755)
     async with embedded() as running:
         children = await register(running)
         gone = list(range(0, SUBJECTS, SUBJECTS // ERASED))[:ERASED]
         others = sorted(set(range(SUBJECTS)) - set(gone))
         await running.client.settled()
-        await asyncio.to_thread(back_up, running.postgres, folder / "backup")
+        await asyncio.to_thread(back_up, running.postgres, own_folder / "backup")
         before = await opened(running)
         assert (
             len(seen(before, gone)) >= 3 * 3 * ERASED
@@ -149,18 +145,17 @@ async def test_of_many_some_are_erased_and_nothing_of_them_is_left_anywhere_and_
         harmed += [
             n for n in others[:: max(1, len(others) // 50)] if not await _found(running, n, children[n])
         ]
-        sizes = await export_log(running.platform.folder, running.client, "procurator", folder / "export")
+        sizes = await export_log(running.platform.folder, running.client, "procurator", own_folder / "export")
         assert sizes["registry"] > SUBJECTS
-        key = (folder / "export" / KEY).read_text(encoding="utf8").strip()
-        assert verify_folder(folder / "export", key) == []
+        key = (own_folder / "export" / KEY).read_text(encoding="utf8").strip()
+        assert verify_folder(own_folder / "export", key) == []
 
-        again = await restore(folder / "backup", running.platform.folder, folder / "restored")
+        again = await restore(own_folder / "backup", running.platform.folder, own_folder / "restored")
         try:
             left += seen(await opened(running, again), gone)
             left += seen({"restored tables": await raw(again)}, gone)
         finally:
             await asyncio.to_thread(again.stop)
-    shutil.rmtree(folder, ignore_errors=True)
     tell(record_property, "erasure", tried=ERASED, failed=len(left) + len(harmed), bar=1_000)
     assert left == []
     assert harmed == []

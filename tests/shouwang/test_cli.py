@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,10 +22,8 @@ def shouwang(*words: str | Path, wait: int = 90) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture
-def data() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="shouwang-test-") as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
+def data(own_folder: Path) -> Path:
+    return own_folder
 
 
 @pytest.fixture

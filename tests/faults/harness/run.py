@@ -2,13 +2,10 @@
 
 import asyncio
 import random
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -18,17 +15,6 @@ from infra.postgres import Postgres
 from services.kernel.database import KERNEL_MIGRATIONS, Database, migrate
 from services.kernel.errors import StoreDown
 from tests.faults.harness.row import Row
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """A folder that the database's account can reach, gone afterwards."""
-    made = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="shouwang-test-"))
-    made.chmod(0o755)
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 @dataclass

@@ -3,9 +3,11 @@
 import io
 import struct
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from bench.ledger import write
 from services.registry.ledger import limits
 from services.registry.ledger import workbook as door
 from services.registry.ledger.model import FileRefused
@@ -195,3 +197,10 @@ def test_a_table_of_a_child_a_column_is_refused_by_name() -> None:
     assert read(workbook({"a": rows})).refused == "children-in-columns"
     alone = read(workbook({"a": [row[:2] for row in rows]}))
     assert [row.outcome for row in alone.rows if row.outcome != "ignored"] == ["accepted"]
+
+
+@pytest.mark.req("REG-06")
+def test_a_whole_county_s_roster_of_a_hundred_thousand_rows_is_read_within_the_limits(tmp_path: Path) -> None:
+    write(tmp_path / "roster.xlsx", 100_000)
+    (sheet,) = door.open_workbook((tmp_path / "roster.xlsx").read_bytes(), "roster.xlsx")
+    assert len(sheet.rows) == 100_001
