@@ -29,8 +29,8 @@ schemas: $(VENV)/.dev ## Are the exported schemas those of the code
 tests: $(VENV)/.dev ## All tests, on real PostgreSQL and real Kafka
 	@$(BIN)/python -m pytest
 
-privacy: $(VENV)/.dev ## The tests of privacy with their full counts, write bench/results/privacy.json
-	@$(BIN)/python -m tests.privacy
+privacy: $(VENV)/.dev ## The tests of privacy with their full counts, write bench/results/privacy.json (QUICK=1: the suite's, write nothing)
+	@$(BIN)/python -m tests.privacy $(if $(QUICK),--quick)
 
 bench: $(VENV)/.dev ## Measure against peers in the same run, write bench/results (QUICK=1: small sizes, write nothing)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)

@@ -164,7 +164,7 @@ async def test_1000_pairs_that_differ_in_the_reporter_alone_are_equal_to_the_byt
     for turn in range(TIMES):
         one, other = await pair(tmp_path, PAIRS, turn)
         assert one["log"][-1] == f"{LIVED} {PAIRS}", "what is logged is heard"
-        assert len(one["rows"]["notification.feed"]) >= PAIRS
+        assert len(one["rows"]["notification.feed"]) >= 10 * (PAIRS // ACCEPTED)
         assert len(one["http"]) > 200
         differ += [part for part in ("answers", "http", "log") if one[part] != other[part]]
         differ += [name for name, rows in one["rows"].items() if rows != other["rows"][name]]

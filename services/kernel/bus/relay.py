@@ -11,7 +11,7 @@ from services.kernel.telemetry import log, metrics
 from services.kernel.waiting import within
 
 _MOST = 2000
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 _IDENTITY_SECONDS = 2.0
 
