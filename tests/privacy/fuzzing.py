@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from services.kernel.doors.problems import MEDIA, Problem
 from tests.privacy.measured import many
 
-EXAMPLES = many(4, 16)
+EXAMPLES = many(3, 16)
 """Requests an operation that fit its schema, as many that don't, and ids that a stranger asks with in one place."""
 Document = Mapping[str, Any]
 Headers = Mapping[str, str]

@@ -1,11 +1,12 @@
 """Lives through one history in a process of its own; its words are those of `history`, after the file to write."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from services.kernel.telemetry import set_up_logs
 from tests.privacy import test_disclosure, test_reporter
@@ -28,7 +29,7 @@ def main() -> None:
     out, kind, *words = sys.argv[1:]
     numbers = [int(word) for word in words if word.isdigit()]
     set_up_logs("platform")
-    lived = asyncio.run(history(kind, *numbers, planted="planted" in words))
+    lived = uvloop.run(history(kind, *numbers, planted="planted" in words))
     Path(out).write_text(json.dumps(lived))
     sys.stderr.write(f"{test_reporter.LIVED} {numbers[0]}\n")
 
