@@ -67,10 +67,13 @@ async def _watch(app: faust.App, bus: KafkaBus, cluster: str, end: Callable[[], 
     read in the old log.
     """
     told = cluster
-    while told == cluster and not app.should_stop:
-        await asyncio.sleep(_LOOK_SECONDS)
-        with suppress(BusDown):
-            told = await bus.identity()
+    try:
+        while told == cluster and not app.should_stop:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with suppress(BusDown):
+                told = await bus.identity()
+    except Exception as error:  # noqa: BLE001 - whatever it is: unwatched, Faust might go on behind the old log for ever
+        log.error("live.watch_fell", error=type(error).__name__)
     log.warning("live.begins_anew")
     end()
 

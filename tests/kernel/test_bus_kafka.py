@@ -15,7 +15,7 @@ from infra.kafka import Kafka, create_topics
 from services.kernel.bus import kafka as bus_kafka
 from services.kernel.bus.kafka import KafkaBus, KafkaSubscription
 from services.kernel.bus.log import StoreLog
-from services.kernel.bus.port import Checkpoint, Record, topic_of
+from services.kernel.bus.port import BusDown, Checkpoint, Record, topic_of
 from services.kernel.bus.relay import Relay
 from services.kernel.hearing.projection import Consumer
 from services.kernel.store import PARTITIONS, EventStore
@@ -238,3 +238,14 @@ def test_clients_of_kafka_refuse_a_loop_on_which_they_stand_still(kafka: Kafka) 
 
     with pytest.raises(bus_kafka.NotOnUvloop):
         uvloop.run(subscribed())
+
+
+async def test_a_broker_that_takes_a_connection_and_says_nothing_counts_as_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bus_kafka, "_ASKING_SECONDS", 0.2)
+    quiet = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = quiet.sockets[0].getsockname()[1]
+    with pytest.raises(BusDown):
+        await KafkaBus(f"127.0.0.1:{port}").identity()
+    quiet.close()

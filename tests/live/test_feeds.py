@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -16,8 +17,9 @@ import pytest_asyncio
 from infra.kafka import Kafka, create_topics
 from services.kernel.bus.embedded import Chaos, EmbeddedBus
 from services.kernel.bus.kafka import KafkaBus
-from services.kernel.bus.port import Bus, Record, topic_of
+from services.kernel.bus.port import Bus, BusDown, Record, topic_of
 from services.kernel.store import PARTITIONS
+from services.live import faust_app
 from services.live.app import Feed, subscription_feed
 from services.live.windows import ACCEPTED, FILED, Windows
 from tests.live.records import envelope_of, record
@@ -156,6 +158,49 @@ async def test_what_is_published_while_faust_looks_where_to_begin_is_counted(
     await settled(windows, recomputed(told))
     await end(reading)
     await bus.close()
+
+
+class Broker:
+    """Says which cluster it is, or what else a client may raise."""
+
+    def __init__(self, *told: str | Exception) -> None:
+        self._told = iter(told)
+
+    async def identity(self) -> str:
+        told = next(self._told)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+
+@pytest.mark.parametrize(
+    ("stopped", "told"),
+    [
+        (False, ["one", BusDown(), "one", "two"]),
+        (False, ["one", ValueError("no client of ours expects it")]),
+        (True, []),
+    ],
+    ids=["another broker", "the watch falls", "faust stopped"],
+)
+async def test_whatever_ends_the_watch_ends_the_process(
+    stopped: bool, told: list[str | Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faust_app, "_LOOK_SECONDS", 0)
+    ended: list[bool] = []
+    app: Any = SimpleNamespace(should_stop=stopped)
+    broker: Any = Broker(*told)
+    await faust_app._watch(app, broker, "one", lambda: ended.append(True))
+    assert ended == [True]
+
+
+async def test_a_watch_that_is_called_off_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faust_app, "_LOOK_SECONDS", 0)
+    app: Any = SimpleNamespace(should_stop=False)
+    broker: Any = Broker(*["one"] * 1_000)
+    watching = asyncio.create_task(faust_app._watch(app, broker, "one", never))
+    await asyncio.sleep(0)
+    watching.cancel()
+    assert (await asyncio.gather(watching, return_exceptions=True))[0].__class__ is asyncio.CancelledError
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from services.kernel.waiting import end_if_cancelled
 _DELIVERY_SECONDS = 30
 _IDLE_MS = 1000
 _MARK_SECONDS = 5.0
+_ASKING_SECONDS = 15.0
 
 
 def _headers(record: Record) -> list[tuple[str, bytes]]:
@@ -65,11 +66,12 @@ async def _start(client: Any) -> None:
 @asynccontextmanager
 async def _asking(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        await admin.start()
-        yield admin
-    finally:
-        await admin.close()
+    async with asyncio.timeout(_ASKING_SECONDS):
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
 
 
 class KafkaBus:
