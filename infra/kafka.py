@@ -214,8 +214,9 @@ METADATA_REQUEST = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
 
 
 def _keep_or_choose(port: int | None, but: int = 0) -> int:
-    keeps = port and port != but and is_free(port) and not is_handed_out(port)
-    return port if port and keeps else free_port({but})
+    if port and port != but and is_free(port) and not is_handed_out(port):
+        return port
+    return free_port({but})
 
 
 def _write(path: Path, text: str) -> None:

@@ -100,16 +100,24 @@ async def embedded(
         await asyncio.to_thread(subprocess.run, copy, check=True)
         postgres = Postgres(folder / "postgres")
         await asyncio.to_thread(postgres.start)
-        platform = Embedded(folder, postgres, bus=bus, world=world, cipher=cipher, keys=keys)
-        try:
-            await platform.start()
-            client = Platform(platform.urls)
-            await client.settled()
-            yield Running(platform, postgres, client)
-            await client.close()
-        finally:
-            await platform.stop()
-            await asyncio.to_thread(postgres.stop)
+        async with started(
+            Embedded(folder, postgres, bus=bus, world=world, cipher=cipher, keys=keys), postgres
+        ) as running:
+            await running.client.settled()
+            yield running
+
+
+@contextlib.asynccontextmanager
+async def started(platform: Embedded, postgres: Postgres) -> AsyncIterator["Running"]:
+    """A platform on a PostgreSQL that runs; both stop at the end."""
+    try:
+        await platform.start()
+        client = Platform(platform.urls)
+        yield Running(platform, postgres, client)
+        await client.close()
+    finally:
+        await platform.stop()
+        await asyncio.to_thread(postgres.stop)
 
 
 async def fetch_from(postgres: Postgres, database: str, sql: str, *values: Any) -> Sequence[Any]:

@@ -24,9 +24,9 @@ from services.kernel.bus.embedded import EmbeddedBus
 from services.kernel.keys.ring import KeyRing
 from services.kernel.world import RealWorld
 from services.registry.founding import post_id
-from shouwang.client import Platform, Told
+from shouwang.client import Told
 from shouwang.embedded import Embedded
-from tests.helpers import Running, embedded, new_folder
+from tests.helpers import Running, embedded, new_folder, started
 from tests.journeys.dump import canonical_dump, exact_dump
 from tests.journeys.test_canaries import dump_of, valid_id
 from tests.journeys.test_docs import run
@@ -77,17 +77,10 @@ async def restored(
 ) -> AsyncIterator[Running]:
     """A platform that runs on a restored backup."""
     postgres = await restore(backup, installation, home)
-    platform = Embedded(home, postgres)
-    try:
-        await platform.start()
-        client = Platform(platform.urls)
+    async with started(Embedded(home, postgres), postgres) as running:
         if settle:
-            await client.settled()
-        yield Running(platform, postgres, client)
-        await client.close()
-    finally:
-        await platform.stop()
-        await asyncio.to_thread(postgres.stop)
+            await running.client.settled()
+        yield running
 
 
 class Remembered:
