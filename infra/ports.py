@@ -6,7 +6,7 @@ own port among those, one of them would sooner or later be given it, and the ser
 
 import random
 import socket
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -34,13 +34,18 @@ def is_handed_out(port: int) -> bool:
 
 def free_port(but: Container[int] = ()) -> int:
     """Choose a free port, none of `but`; where the system hands out nearly all of them, any that it gives."""
+    return next(port for port in _candidates() if port not in but and is_free(port))
+
+
+def _candidates() -> Iterator[int]:
     highest = min(_HIGHEST, _first_handed_out() - 1)
-    for port in random.sample(range(_LOWEST, highest), 100) if highest > 2 * _LOWEST else ():
-        if port not in but and is_free(port):
-            return port
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    if highest > 2 * _LOWEST:
+        yield from random.sample(range(_LOWEST, highest), 100)
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        yield port
 
 
 def _first_handed_out() -> int:

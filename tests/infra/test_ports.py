@@ -33,4 +33,8 @@ def test_where_the_system_hands_out_nearly_all_ports_there_is_one_all_the_same(
     handed_out = tmp_path / "range"
     handed_out.write_text("1024\t65535\n")
     monkeypatch.setattr(ports, "_HANDED_OUT", handed_out)
-    assert is_free(free_port())
+    handed_out_too = free_port()
+    assert is_free(handed_out_too)
+    given = iter([handed_out_too, handed_out_too, free_port({handed_out_too})])
+    monkeypatch.setattr(ports, "_candidates", lambda: given)
+    assert free_port({handed_out_too}) != handed_out_too

@@ -165,8 +165,10 @@ class Broker:
 
     def __init__(self, *told: str | Exception) -> None:
         self._told = iter(told)
+        self.asked = 0
 
     async def identity(self) -> str:
+        self.asked += 1
         told = next(self._told)
         if isinstance(told, Exception):
             raise told
@@ -191,6 +193,7 @@ async def test_whatever_ends_the_watch_ends_the_process(
     broker: Any = Broker(*told)
     await faust_app._watch(app, broker, "one", lambda: ended.append(True))
     assert ended == [True]
+    assert broker.asked == len(told)
 
 
 async def test_a_watch_that_is_called_off_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
